@@ -1,0 +1,71 @@
+"""Walks the pages of a list: the first, then all others at once."""
+
+from collections.abc import Callable, Mapping
+from typing import Final, TypeVar
+
+import msgspec
+
+from .reading import UNREADABLE, Answer, Listing
+from .transport import Transport
+
+S = TypeVar("S", bound=msgspec.Struct)
+
+PAGE_SIZE: Final = 100  # source: assumed; 20 in every documented example, so the pages are counted from the answer
+MAX_PAGES: Final = 100
+
+
+class _Pagination(msgspec.Struct):
+    """Nested under `pagination` (source: assumed) or at the top of the answer (source: API reference page)."""
+
+    total_pages: int | None = None
+    total: int | None = None
+    limit: int | None = None
+
+
+def walk(
+    transport: Transport,
+    name: str,
+    kind: type[S],
+    identity: Callable[[S], str],
+    *,
+    query: Mapping[str, object] | None = None,
+    within: float | None = None,
+) -> Listing[S]:
+    """The whole list, within one time limit for all of its pages.
+
+    A row that comes twice, because the list moved between two reads, is kept once. Raises a BarrackError; when any page
+    fails the whole read fails, since half a list looks like a whole one.
+    """
+    operation = transport.operation(name)
+    deadline = transport.deadline(operation, within)
+    wanted = {"limit": PAGE_SIZE, **(query or {})}
+    first = transport.send(transport.prepare(name, query={**wanted, "page": 1}, deadline=deadline))
+    total = page_count(first)
+    last = min(total, MAX_PAGES) if "page" in operation.query else 1
+    calls = [transport.prepare(name, query={**wanted, "page": page}, deadline=deadline) for page in range(2, last + 1)]
+    unique: dict[str, S] = {}
+    broken = 0
+    for answer in (first, *transport.send_all(calls)):
+        rows, unreadable = answer.rows(kind)
+        broken += unreadable
+        for row in rows:
+            unique.setdefault(identity(row), row)
+    return Listing(tuple(unique.values()), broken=broken, pages=last, complete=last == total)
+
+
+def page_count(answer: Answer) -> int:
+    """How many pages the list has, at least 1. No pagination means one page; Broken if it is there and unreadable."""
+    nested = answer.payload.get("pagination", msgspec.Raw(b"null"))
+    try:
+        pagination = msgspec.json.decode(nested, type=_Pagination | None)
+        if pagination is None:
+            pagination = msgspec.json.decode(answer.body, type=_Pagination)
+            if pagination.total_pages is None and pagination.limit is None:
+                return 1
+    except UNREADABLE as error:
+        raise answer.broken(f"pagination: {error}") from None
+    if pagination.total_pages is not None:
+        return max(1, pagination.total_pages)
+    if pagination.total is not None and pagination.limit is not None and pagination.limit > 0:
+        return max(1, -(-pagination.total // pagination.limit))
+    raise answer.broken("pagination without a number of pages")
