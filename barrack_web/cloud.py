@@ -1,0 +1,204 @@
+"""What pages call: the cloud's lists with their age, and the client for writes. The only door to the sandbox."""
+
+import threading
+import time
+from decimal import Decimal
+from functools import partial
+
+import msgspec
+from django.conf import settings
+
+from barrack_web.cached import Read, Source
+from barrack_web.client import (
+    BalanceSheet,
+    BillingPage,
+    BillingRecord,
+    Client,
+    Instance,
+    Listing,
+    Prices,
+    Region,
+    Snapshot,
+    SnapshotImages,
+    TimeLimits,
+    UserInstance,
+)
+from barrack_web.sandbox.server import Sandbox, transport
+
+# The three documented regions, for an account without resources on an API that no longer lists regions.
+DOCUMENTED_REGIONS = ("CANADA-1", "NORWAY-1", "US-1")
+BILLING_PAGE_SIZE = 20
+# Pages of 100 billing records that are gone through for one snapshot.
+RECORD_PAGES = 10
+# Longer names of regions are not offered as a filter: no cloud has them, and an address could not carry them.
+REGION_LENGTH = 100
+
+_lock = threading.Lock()
+_client: Client | None = None
+_sandbox: Sandbox | None = None
+
+
+def client() -> Client:
+    """Return the process's one client. Only writes and look-ups call it directly; pages use the sources below."""
+    global _client  # noqa: PLW0603 - one connection pool for the process
+    with _lock:
+        if _client is None:
+            _client = _new_client()
+        return _client
+
+
+def sandbox() -> Sandbox:
+    """Return the process's simulated cloud. Raises RuntimeError when the portal speaks to the real API."""
+    global _sandbox  # noqa: PLW0603 - one simulated cloud for the process
+    if not settings.SANDBOX:
+        raise RuntimeError("The portal has an API key, so there is no sandbox.")
+    if _sandbox is None:
+        _sandbox = Sandbox(seed="demo", speed=settings.SANDBOX_SPEED, latency=settings.SANDBOX_LATENCY)
+    return _sandbox
+
+
+def _new_client() -> Client:
+    limits = TimeLimits(
+        connect=settings.API_CONNECT_SECONDS,
+        read=settings.API_READ_SECONDS,
+        write=settings.API_WRITE_SECONDS,
+        look_up=settings.API_LOOK_UP_SECONDS,
+    )
+    if settings.SANDBOX:
+        cloud = sandbox()
+        return Client("http://sandbox.invalid/api", cloud.key, limits=limits, transport=transport(cloud))
+    return Client(
+        settings.BARRACK_API_URL,
+        settings.BARRACK_API_KEY,
+        auth_header=settings.BARRACK_API_AUTH_HEADER,
+        auth_prefix=settings.BARRACK_API_AUTH_PREFIX,
+        limits=limits,
+    )
+
+
+def reset() -> None:
+    """Forget the client and every copy of this process."""
+    global _client  # noqa: PLW0603
+    with _lock:
+        if _client is not None:
+            _client.close()
+        _client = None
+    for source in SOURCES:
+        source.drop()
+
+
+class SnapshotRecords(msgspec.Struct, frozen=True):
+    """The billing records of one snapshot; `complete` is false when some could not be read, or there are too many."""
+
+    records: list[BillingRecord]
+    complete: bool
+
+    @property
+    def total(self) -> Decimal:
+        return sum((record.total_cost for record in self.records), Decimal(0))
+
+
+def _records_of(snapshot_id: str) -> SnapshotRecords:
+    """Return one snapshot's records: the API bills all snapshots in one list, so its pages are gone through."""
+    records: list[BillingRecord] = []
+    broken, end = 0, time.monotonic() + settings.API_READ_SECONDS
+    for number in range(1, RECORD_PAGES + 1):
+        page = client().snapshots.billing(page=number, limit=100, within=max(0.1, end - time.monotonic()))
+        records += [record for record in page.records if record.snapshot_id == snapshot_id]
+        broken += page.broken
+        if number >= page.total_pages:
+            return SnapshotRecords(records, complete=not broken)
+    return SnapshotRecords(records, complete=False)
+
+
+def _status_seconds(listing: Listing[Instance] | Listing[Snapshot] | Listing[UserInstance]) -> float:
+    # A very large account takes many pages a read; reading it less often keeps its share of the API's time the same.
+    return settings.FRESH_STATUS_SECONDS * max(1.0, listing.pages / 5)
+
+
+def _seconds(setting: str, _value: object) -> float:
+    return float(getattr(settings, setting))
+
+
+_as_status = partial(_seconds, "FRESH_STATUS_SECONDS")
+_as_catalog = partial(_seconds, "FRESH_CATALOG_SECONDS")
+_as_balance = partial(_seconds, "FRESH_BALANCE_SECONDS")
+
+instances: Source[Listing[Instance]] = Source(
+    "instances", Listing[Instance], lambda _: client().instances.list(), _status_seconds
+)
+eligible: Source[Listing[UserInstance]] = Source(
+    "eligible", Listing[UserInstance], lambda _: client().instances.eligible_for_snapshots(), _status_seconds
+)
+snapshots: Source[Listing[Snapshot]] = Source(
+    "snapshots", Listing[Snapshot], lambda _: client().snapshots.list(), _status_seconds
+)
+
+
+def _listed_snapshot(snapshot_id: str) -> Read[Snapshot] | None:
+    """Return the snapshot as the list at hand has it, for the day on which its own page was never read before."""
+    listed = snapshots.peek()
+    rows = [row for row in listed.value if row.snapshot_id == snapshot_id] if listed else []
+    return Read(rows[0], listed.at, listed.version) if listed and rows else None
+
+
+snapshot: Source[Snapshot] = Source(
+    "snapshot", Snapshot, lambda key: client().snapshots.get(key), _as_status, fallback=_listed_snapshot
+)
+snapshot_images: Source[SnapshotImages] = Source(
+    "snapshot-images", SnapshotImages, lambda key: client().images.relationship(key), _as_status
+)
+snapshot_billing: Source[BillingPage] = Source(
+    "snapshot-billing",
+    BillingPage,
+    lambda key: client().snapshots.billing(page=int(key), limit=BILLING_PAGE_SIZE),
+    _as_catalog,
+)
+snapshot_records: Source[SnapshotRecords] = Source("snapshot-records", SnapshotRecords, _records_of, _as_catalog)
+images_of: Source[dict[str, SnapshotImages]] = Source(
+    "images-of",
+    dict[str, SnapshotImages],
+    lambda key: client().images.relationships(key.split(",")),
+    _as_balance,
+)
+regions: Source[Listing[Region]] = Source("regions", Listing[Region], lambda _: client().catalog.regions(), _as_catalog)
+prices: Source[Prices] = Source("prices", Prices, lambda _: client().catalog.prices(), _as_catalog)
+balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client().billing.balance(), _as_balance)
+
+SOURCES = (
+    instances, eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions,
+    prices, balance,
+)  # fmt: skip
+
+
+def instances_changed() -> None:
+    """Read instances anew from now on, and what follows from them."""
+    for source in (instances, eligible, balance):
+        source.forget()
+
+
+def snapshots_changed(snapshot_id: str = "") -> None:
+    """Read snapshots anew from now on, and the one whose page may be open."""
+    for source in (snapshots, balance):
+        source.forget()
+    if snapshot_id:
+        snapshot.forget(snapshot_id)
+        snapshot_images.forget(snapshot_id)
+
+
+def region_names(known: Read[Listing[Region]] | None, seen: list[str]) -> list[str]:
+    """Return the regions to choose from, sorted: those the API lists, else the documented ones; and those seen."""
+    listed = [region.name for region in known.value] if known else list(DOCUMENTED_REGIONS)
+    return sorted({name for name in (*listed, *seen) if 0 < len(name) <= REGION_LENGTH})
+
+
+def currency() -> str:
+    """Return the currency of the balance, as last read; USD until it was."""
+    sheet = balance.peek()
+    primary = sheet.value.primary if sheet else None
+    return primary.currency if primary else "USD"
+
+
+def batch_key(listing: Listing[Snapshot]) -> str:
+    """Return the key under which images_of reads what was made of these snapshots."""
+    return ",".join(sorted(row.snapshot_id for row in listing))

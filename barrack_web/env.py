@@ -1,0 +1,122 @@
+"""Reading settings from the environment: a bad value stops the start and says what is allowed."""
+
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+
+
+def text(name: str, default: str = "") -> str:
+    """Return the variable's text, or that of the file that NAME_FILE names. Raises ImproperlyConfigured for both."""
+    file = os.environ.get(f"{name}_FILE")
+    if file:
+        if name in os.environ:
+            raise ImproperlyConfigured(f"{name} and {name}_FILE are both set; keep one of them.")
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+            raise ImproperlyConfigured(f"{name}_FILE names {file}, which cannot be read: {reason}.") from None
+    return os.environ.get(name, default).strip()
+
+
+def matching(name: str, default: str, pattern: str, allowed: str) -> str:
+    """Return the variable's text if it has that form; an error says what is allowed and never repeats the value."""
+    value = text(name, default)
+    if not re.fullmatch(pattern, value, re.ASCII):
+        raise ImproperlyConfigured(f"{name} has another form than allowed; allowed is {allowed}.")
+    return value
+
+
+def boolean(name: str, *, default: bool) -> bool:
+    value = text(name).lower()
+    if value in {"", "1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return default if value == "" else value in {"1", "true", "yes", "on"}
+    raise ImproperlyConfigured(f"{name} is {value!r}; allowed are true and false.")
+
+
+def number(name: str, default: float, *, low: float, high: float) -> float:
+    return _number(name, default, low, high, float)
+
+
+def integer(name: str, default: int, *, low: int, high: int) -> int:
+    return int(_number(name, default, low, high, int))
+
+
+def _number(name: str, default: float, low: float, high: float, kind: Callable[[str], float]) -> float:
+    value = text(name)
+    try:
+        found = kind(value) if value else default
+    except ValueError:
+        found = float("nan")
+    if not low <= found <= high:
+        word = "a whole number" if kind is int else "a number"
+        raise ImproperlyConfigured(f"{name} is {value!r}; allowed is {word} from {low:g} to {high:g}.")
+    return found
+
+
+def words(name: str) -> list[str]:
+    """Return the comma-separated words of the variable."""
+    return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def database(name: str, default: Path) -> dict[str, object]:
+    """Return Django's description of the database that a URL names: sqlite:///file or postgresql://user:secret@host/name."""
+    value = text(name)
+    try:
+        url = urlsplit(value)
+        port = str(url.port or "")
+    except ValueError:
+        raise ImproperlyConfigured(
+            f"{name} is no address; allowed is postgresql://user:secret@host:port/name."
+        ) from None
+    if value and url.scheme in {"postgres", "postgresql"}:
+        return {
+            "ENGINE": "django.db.backends.postgresql",
+            "NAME": unquote(url.path.lstrip("/")),
+            "USER": unquote(url.username or ""),
+            "PASSWORD": unquote(url.password or ""),
+            "HOST": url.hostname or "",
+            "PORT": port,
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+            # What the address asks for beyond that (sslmode=verify-full, say), and a bound for a host that is silent.
+            "OPTIONS": {"connect_timeout": 5} | dict(parse_qsl(url.query)),
+        }
+    if value and url.scheme != "sqlite":
+        raise ImproperlyConfigured(f"{name} must begin with sqlite:/// or postgresql://.")
+    file = Path(unquote(url.path.removeprefix("/"))) if value else default
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": str(file),
+        "CONN_MAX_AGE": 60,
+        # Without IMMEDIATE and WAL, concurrent writers get "database is locked" instead of waiting their turn.
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 10,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+def cache(name: str) -> dict[str, object]:
+    """Return Django's description of the cache that a URL names: redis://host:6379/0, or local memory when unset."""
+    value = text(name)
+    if not value:
+        # The default of 300 entries would drop locks and throttles under load.
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 20_000}}
+    if not value.startswith(("redis://", "rediss://", "unix://")):
+        raise ImproperlyConfigured(f"{name} must begin with redis://, rediss:// or unix://.")
+    return {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": value,
+        "KEY_PREFIX": "barrack",
+        "OPTIONS": {
+            "serializer": "barrack_web.cache.MsgpackSerializer",
+            "socket_timeout": 2,
+            "socket_connect_timeout": 2,
+        },
+    }

@@ -1,0 +1,175 @@
+"""How money, sizes, times, states and icons are written, everywhere alike."""
+
+import re
+from datetime import UTC, datetime
+from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.core.paginator import Page
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from apps.account.models import User
+from apps.account.roles import Can
+from apps.account.roles import why_not as roles_why_not
+from barrack_web import alerts
+from barrack_web.client import BarrackError
+
+register = template.Library()
+SIGNS = {"USD": "$", "EUR": "€", "INR": "₹"}
+GB_PER_TB = 1024
+NOTHING = "–"
+
+# The tone of a resource's state, by the API's word; what is not listed is shown as it is, in neutral style.
+STATES = {
+    "good": {"active", "success", "available"},
+    "moving": {
+        "creating", "build", "starting", "stopping", "hibernating", "restoring", "rebooting", "deleting", "pending",
+        "saving",
+    },
+    "warning": {"shutoff", "stopped"},
+    "bad": {"error", "failed"},
+    "resting": {"hibernated", "deleted", "completed"},
+}  # fmt: skip
+# The tone of how an operation ended, by our own word.
+RESULTS = {
+    "done": "good", "sent": "moving", "unknown": "moving", "refused": "bad", "not_sent": "bad", "not_seen": "bad",
+}  # fmt: skip
+
+
+@cache
+def _svg(name: str) -> str:
+    text = (Path(settings.BASE_DIR) / "static" / "icons" / f"{name}.svg").read_text(encoding="utf-8")
+    return re.sub(r"\s+", " ", re.sub(r'\sclass="[^"]*"', "", text)).strip()
+
+
+@register.simple_tag
+@cache
+def icon(name: str, css: str = "") -> SafeString:
+    """Return the inlined SVG of static/icons/; hidden from screen readers, so words must stand beside it."""
+    css_class = f"icon {css}".strip()
+    return mark_safe(_svg(name).replace("<svg ", f'<svg class="{css_class}" aria-hidden="true" focusable="false" ', 1))  # noqa: S308 - files of our own
+
+
+@register.filter
+def money(amount: Decimal | None, currency: str = "USD") -> str:
+    """Return sign and amount with two decimals; a small price that needs four has them ("$0.0448")."""
+    if amount is None:
+        return NOTHING
+    value = Decimal(amount)
+    shown = value.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+    if abs(value) < Decimal("0.1") and shown != value:
+        shown = value.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
+    sign = SIGNS.get(currency, f"{currency} ")
+    return f"{'−' if shown < 0 else ''}{sign}{abs(shown):,}"
+
+
+@register.filter
+def count(number: int | None) -> str:
+    """Return a whole number with its thousands apart."""
+    return NOTHING if number is None else f"{number:,}"
+
+
+@register.filter
+def rate(amount: Decimal | None, currency: str = "USD") -> str:
+    """Return a price per minute with the five decimals that the API sends."""
+    if amount is None:
+        return NOTHING
+    return f"{SIGNS.get(currency, f'{currency} ')}{Decimal(amount).quantize(Decimal('0.00001'))}"
+
+
+@register.filter
+def size(gb: Decimal | int | None) -> str:
+    """Return a size in GB, from 1,024 GB on in TB."""
+    if gb is None:
+        return NOTHING
+    value = Decimal(gb)
+    if abs(value) < GB_PER_TB:
+        return f"{_plain(value)} GB"
+    return f"{_plain((value / GB_PER_TB).quantize(Decimal('0.01')))} TB"
+
+
+def _plain(value: Decimal) -> str:
+    text = f"{value:,f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+@register.filter
+def when(moment: datetime | None) -> str | SafeString:
+    """Return the time with its zone, the full UTC time on hover; a script then writes it in the visitor's own zone."""
+    if moment is None:
+        return NOTHING
+    utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-local>{}</time>',
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        f"{utc.day} {utc:%b %Y, %H:%M} UTC",
+    )
+
+
+@register.filter
+def when_full(moment: datetime | None) -> str | SafeString:
+    """Return the full date and time to the second."""
+    if moment is None:
+        return NOTHING
+    utc = moment.astimezone(UTC)
+    return format_html(
+        '<time datetime="{}" title="{} UTC" data-local="full">{}</time>',
+        utc.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        utc.strftime("%Y-%m-%d %H:%M:%S"),
+        f"{utc.day} {utc:%B %Y, %H:%M:%S} UTC",
+    )
+
+
+@register.inclusion_tag("components/badge.html")
+def badge(status: str) -> dict[str, str]:
+    """Return the badge of a resource's state: a dot and its word; a known one capitalised, another as it was sent."""
+    key = re.sub(r"[ -]", "_", status.strip().casefold())
+    for tone, words in STATES.items():
+        if key in words:
+            return {"tone": tone, "label": status.strip().capitalize().replace("_", " ")}
+    return {"tone": "neutral", "label": status.strip() or "No status"}
+
+
+@register.inclusion_tag("components/badge.html")
+def vm_badge(state: str) -> dict[str, str]:
+    """Return the badge of a VM's state; SHUTOFF and STOPPED are one."""
+    if state in {"SHUTOFF", "STOPPED"}:
+        return {"tone": "warning", "label": "Stopped (SHUTOFF)"}
+    found: dict[str, str] = badge(state)
+    return found
+
+
+@register.inclusion_tag("components/badge.html")
+def result_badge(result: str, words: str) -> dict[str, str]:
+    """Return the badge of how an operation ended, in our words."""
+    return {"tone": RESULTS.get(result, "neutral"), "label": words}
+
+
+@register.filter
+def while_failing(error: BarrackError | None) -> str:
+    """Return why only an older copy can be shown, "" when it is not an older one."""
+    return alerts.while_failing(error) if isinstance(error, BarrackError) else ""
+
+
+@register.filter
+def may(user: User, capability: str) -> bool:
+    """Return whether the person's role has the capability, named as in roles.py."""
+    return user.can(Can[capability])
+
+
+@register.filter
+def why_not(user: User, capability: str) -> str:
+    """Return the sentence that says which roles may."""
+    return roles_why_not(user.role, Can[capability])
+
+
+@register.simple_tag
+def elided(page: Page[Any]) -> list[int | str]:
+    """Return the page numbers to show: all of a few, the near and the outer ones of many."""
+    return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))

@@ -1,0 +1,21 @@
+"""Every address of the portal."""
+
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from barrack_web import health
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="snapshots:list"), name="home"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("account/", include("apps.account.urls")),
+    path("activity/", include("apps.activity.urls")),
+    path("vms/", include("apps.vms.urls")),
+    path("snapshots/", include("apps.snapshots.urls")),
+]
+
+handler400 = "barrack_web.errors.bad_request"
+handler403 = "barrack_web.errors.forbidden"
+handler404 = "barrack_web.errors.not_found"
+handler500 = "barrack_web.errors.server_error"

@@ -1,0 +1,102 @@
+"""What every test of the portal starts from: an empty cache, a fresh simulated cloud, people of each role."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.core.cache import cache
+from django.http import HttpResponse
+from django.test import Client
+
+from apps.account.models import BillingProfile, User
+from barrack_web import cloud
+from barrack_web.sandbox.server import Sandbox
+
+pytest_plugins = ["tests.feature_markers"]
+
+HTMX = {"HX-Request": "true"}
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    """The simulated cloud with the demo's data, time standing still unless the test moves it, and no call logged."""
+    cache.clear()
+    cloud.reset()
+    found = cloud.sandbox()
+    found.reset("demo")
+    found.world.speed = 0
+    found.latency = 0.0
+    yield found
+    found.faults.clear()
+    cloud.reset()
+    cache.clear()
+
+
+@pytest.fixture
+def make_user(db: None) -> Callable[..., User]:
+    """Make a person: make_user("operator"), or with any field."""
+
+    def make(role: str = "viewer", **fields: Any) -> User:
+        email = fields.pop("email", f"{role}@example.com")
+        return User.objects.create_user(email, "barrack-test-1", role=role, **fields)
+
+    return make
+
+
+@pytest.fixture
+def sign_in(make_user: Callable[..., User]) -> Callable[[str], Client]:
+    """Give a browser in which a person of that role is signed in: sign_in("operator")."""
+
+    def enter(role: str) -> Client:
+        person = User.objects.filter(email=f"{role}@example.com").first() or make_user(role)
+        browser = Client(raise_request_exception=True)
+        browser.force_login(person, backend="allauth.account.auth_backends.AuthenticationBackend")
+        return browser
+
+    return enter
+
+
+@pytest.fixture
+def viewer(sandbox: Sandbox, sign_in: Callable[[str], Client]) -> Client:
+    return sign_in("viewer")
+
+
+@pytest.fixture
+def billing(sandbox: Sandbox, sign_in: Callable[[str], Client]) -> Client:
+    return sign_in("billing")
+
+
+@pytest.fixture
+def operator(sandbox: Sandbox, sign_in: Callable[[str], Client]) -> Client:
+    return sign_in("operator")
+
+
+@pytest.fixture
+def admin(sandbox: Sandbox, sign_in: Callable[[str], Client]) -> Client:
+    return sign_in("admin")
+
+
+@pytest.fixture
+def profile(db: None) -> BillingProfile:
+    """A complete billing profile, which creating snapshots needs."""
+    found = BillingProfile.load()
+    found.address_line, found.postal_code, found.country = "1 Harbour Street", "97201", "US"
+    found.save()
+    return found
+
+
+def token_of(response: HttpResponse) -> str:
+    """Return the one-time token of the form in an answer."""
+    found = re.search(r'name="token" value="([^"]+)"', response.content.decode())
+    assert found, "the answer holds no form with a token"
+    return found.group(1)
+
+
+def text_of(response: HttpResponse) -> str:
+    """Return the answer's words without tags, white space folded, as somebody reads them."""
+    page = re.sub(r"<(script|style)\b.*?</\1>", " ", response.content.decode(), flags=re.DOTALL)
+    words = re.sub(r"<[^>]+>", " ", page)
+    for entity, character in (("&quot;", '"'), ("&#x27;", "'"), ("&lt;", "<"), ("&gt;", ">"), ("&amp;", "&")):
+        words = words.replace(entity, character)
+    return re.sub(r"\s+", " ", words).strip()
