@@ -1,0 +1,213 @@
+"""Who may do what: a literal copy of the design's table, walked over every address, role and method."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from apps.account.models import User
+from apps.account.roles import ROLES_THAT_CAN, Can, Role, allowed
+from apps.activity.models import Operation
+from barrack_web.sandbox.server import Sandbox
+from tests.apps.activity.helpers import new_row
+from tests.conftest import HTMX, text_of
+
+ROLES = ("viewer", "billing", "operator", "admin")
+# The design's table, for what exists now: capability, who has it.
+TABLE = {
+    "READ": {"viewer", "billing", "operator", "admin"},
+    "EDIT_BILLING_PROFILE": {"billing", "admin"},
+    "CREATE_SNAPSHOT": {"operator", "admin"},
+    "RESTORE_SNAPSHOT": {"operator", "admin"},
+    "CREATE_IMAGE": {"operator", "admin"},
+    "DELETE_SNAPSHOT": {"admin"},
+}
+# What the page says to those who lack it: which roles can, and what.
+SENTENCES = {
+    "EDIT_BILLING_PROFILE": "Only a billing or an admin can edit the billing profile",
+    "CREATE_SNAPSHOT": "Only an operator or an admin can create snapshots",
+    "RESTORE_SNAPSHOT": "Only an operator or an admin can restore snapshots",
+    "CREATE_IMAGE": "Only an operator or an admin can create images",
+    "DELETE_SNAPSHOT": "Only an admin can delete snapshots",
+}
+# Every address that needs a capability, and what it answers to those who have it: to GET and to an empty POST.
+GUARDED = {
+    "account:account": ("READ", 200, 405),
+    "account:balance": ("READ", 200, 405),
+    "account:billing_profile": ("EDIT_BILLING_PROFILE", 200, 422),
+    "activity:list": ("READ", 200, 405),
+    "activity:operation": ("READ", 200, 405),
+    "vms:list": ("READ", 200, 405),
+    "snapshots:list": ("READ", 200, 405),
+    "snapshots:billing": ("READ", 200, 405),
+    "snapshots:details": ("READ", 200, 405),
+    "snapshots:create": ("CREATE_SNAPSHOT", 200, 200),
+    "snapshots:restore": ("RESTORE_SNAPSHOT", 200, 200),
+    "snapshots:image": ("CREATE_IMAGE", 200, 200),
+    "snapshots:delete": ("DELETE_SNAPSHOT", 200, 200),
+}
+# Every address that needs none, and what it answers to a visitor: to GET and to an empty POST.
+PUBLIC = {
+    "healthz": (200, 405),
+    "readyz": (200, 405),
+    "account_login": (200, 200),
+    "account_logout": (302, 302),
+    "account_inactive": (200, 405),
+    "account:theme": (405, 302),
+}
+# It shows nothing: it leads to the first page, which has a capability of its own.
+SIGNED_IN = {"home": (302, 302)}
+METHODS = ("get", "post")
+
+
+def patterns(resolver: URLResolver, spaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
+    """Give every pattern of the portal with its full name."""
+    for entry in resolver.url_patterns:
+        if isinstance(entry, URLResolver):
+            yield from patterns(entry, (*spaces, entry.namespace) if entry.namespace else spaces)
+        else:
+            yield ":".join((*spaces, str(entry.name))), entry
+
+
+EVERY = dict(patterns(get_resolver()))
+
+
+def address(name: str, operation: Operation | None) -> str:
+    wanted = EVERY[name].pattern.converters
+    values = {"snapshot_id": "BRK-123456S", "operation_id": operation.pk if operation else Operation().pk}
+    return reverse(name, kwargs={key: values[key] for key in wanted})
+
+
+@pytest.fixture
+def operation(make_user: Any) -> Operation:
+    return new_row(make_user("viewer"), state="done")
+
+
+# --- the table
+
+
+def test_it_is_the_designs_table() -> None:
+    assert {role.value for role in Role} == set(ROLES)
+    assert {capability.name: {role.value for role in ROLES_THAT_CAN[capability]} for capability in Can} == TABLE
+
+
+def test_it_lets_an_unknown_role_do_nothing() -> None:
+    assert [what for what in Can for role in ("", "root", "Admin", "admin ") if allowed(role, what)] == []
+
+
+def test_it_makes_people_viewers_unless_said_otherwise(db: None) -> None:
+    assert User.objects.create_user("new@example.com").role == "viewer"
+
+
+# --- the walk
+
+
+def test_it_knows_every_address() -> None:
+    # given the resolver, then each view is in one of the three literal lists, and none of them is of the past
+    assert sorted(EVERY) == sorted([*GUARDED, *PUBLIC, *SIGNED_IN])
+    assert sum(1 for _ in patterns(get_resolver())) == len(EVERY)
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
+def test_it_has_a_capability_on_every_view_that_is_not_listed_as_public(name: str) -> None:
+    capability = getattr(EVERY[name].callback, "capability", None)
+    if name in GUARDED:
+        assert isinstance(capability, Can)
+        assert capability.name == GUARDED[name][0]
+    else:
+        assert capability is None
+        assert name in PUBLIC or name in SIGNED_IN
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("name", sorted(GUARDED))
+def test_it_lets_in_who_may_and_nobody_else(
+    sandbox: Sandbox, sign_in: Any, operation: Operation, name: str, role: str
+) -> None:
+    # given somebody of a role, and an address
+    capability, *statuses = GUARDED[name]
+    browser, url = sign_in(role), address(name, operation)
+    for method, status in zip(METHODS, statuses, strict=True):
+        for headers in ({}, HTMX):
+            # when it is asked for, as a page and as a part
+            response = getattr(browser, method)(url, headers=headers)
+            # then those who may get their answer, the others the sentence that says who can
+            if role in TABLE[capability]:
+                assert (method, response.status_code) == (method, status)
+            elif status == 405:
+                assert response.status_code in {403, 405}
+            else:
+                assert (method, response.status_code) == (method, 403)
+                assert f"{SENTENCES[capability]}; your role is {role}." in text_of(response)
+    # and nothing was changed in the cloud or written down
+    assert {call.method for call in sandbox.log.calls()} <= {"GET", "POST"}
+    writes = ("create_snapshot", "restore_snapshot", "delete_snapshot", "create_image_from_snapshot")
+    assert [call for write in writes for call in sandbox.log.calls(write)] == []
+    assert Operation.objects.count() == 1
+
+
+@pytest.mark.parametrize("role", ["viewer", "billing"])
+@pytest.mark.parametrize(("path", "intent"), [("restore", "restore"), ("delete", "delete"), ("image", "image")])
+def test_it_refuses_a_forged_form_of_the_wrong_role(
+    sandbox: Sandbox, sign_in: Any, role: str, path: str, intent: str
+) -> None:
+    # given a form as an admin would send it
+    from apps.activity.tokens import new_token
+
+    browser = sign_in(role)
+    token = new_token(User.objects.get().pk, f"snapshot.{intent}", "BRK-123456S")
+    # when somebody of another role sends it
+    response = browser.post(f"/snapshots/BRK-123456S/{path}/", {"token": token, "intent": intent, "name": "a"})
+    # then it is refused before anything is read or sent
+    assert response.status_code == 403
+    assert [call for call in sandbox.log.calls() if call.operation != "get_credit_balance"] == []
+    assert Operation.objects.count() == 0
+
+
+@pytest.mark.parametrize("name", sorted([*GUARDED, *SIGNED_IN]))
+@pytest.mark.parametrize("method", [*METHODS, "put", "delete"])
+def test_it_sends_a_visitor_to_sign_in(
+    client: Client, sandbox: Sandbox, operation: Operation, name: str, method: str
+) -> None:
+    # given nobody, then every page leads to the sign-in page and tells nothing
+    url = address(name, operation)
+    response = getattr(client, method)(url)
+    assert (response.status_code, response["Location"]) == (302, f"/account/login/?next={url}")
+    assert response.content == b""
+    # and a part sends the whole browser page there
+    part = getattr(client, method)(url, headers=HTMX)
+    assert part["HX-Redirect"].startswith("/account/login/?next=")
+    assert part.content == b""
+    assert sandbox.log.calls() == []
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_it_lets_a_visitor_into_the_public_ones(client: Client, sandbox: Sandbox, db: None, name: str) -> None:
+    url = address(name, None)
+    assert (client.get(url).status_code, client.post(url).status_code) == PUBLIC[name]
+    assert sandbox.log.calls() == []
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_it_leads_everybody_from_the_start_to_the_first_page(sandbox: Sandbox, sign_in: Any, role: str) -> None:
+    response = sign_in(role).get("/")
+    assert (response.status_code, response["Location"]) == (302, "/snapshots/")
+
+
+@pytest.mark.parametrize("path", ["/nothing", "/snapshots/BRK-1S/fly/", "/account/members/", "/admin/"])
+def test_it_tells_a_visitor_nothing_about_other_addresses(
+    client: Client, sandbox: Sandbox, db: None, path: str
+) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    assert b'class="topbar"' not in response.content
+
+
+def test_it_forgets_a_role_that_was_taken_away_at_once(admin: Client, sandbox: Sandbox) -> None:
+    # given an admin with an open page
+    assert admin.get("/snapshots/BRK-123456S/delete/").status_code == 200
+    # when the role changes, then the next request already knows
+    User.objects.update(role="viewer")
+    assert admin.get("/snapshots/BRK-123456S/delete/").status_code == 403
