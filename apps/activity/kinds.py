@@ -1,0 +1,107 @@
+"""Every kind of operation: its words, where its result is to be seen, and which lists it changes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from apps.activity.models import Operation
+from barrack_web import cloud
+from barrack_web.client import Broken, Client
+
+
+@dataclass(frozen=True)
+class Row:
+    """One thing of a list in which a result may be seen."""
+
+    id: str
+    name: str
+    created_at: datetime | None
+
+
+class ReadRows(Protocol):
+    def __call__(self, api: Client, operation: Operation, within: float) -> list[Row]: ...
+
+
+@dataclass(frozen=True)
+class Kind:
+    """`makes` tells a create from a delete; `noun` is what is made or deleted; `rows` reads where it would be
+    seen; `toast` says that it was accepted."""
+
+    title: str
+    noun: str
+    makes: bool
+    toast: str
+    rows: ReadRows
+    changed: Callable[[Operation], None]
+    events: tuple[str, ...]
+
+
+def _instances(api: Client, operation: Operation, within: float) -> list[Row]:  # noqa: ARG001
+    return [Row(row.instance_id, row.vm_name, row.created_at) for row in api.instances.list(within=within)]
+
+
+def _snapshots(api: Client, operation: Operation, within: float) -> list[Row]:
+    rows = api.snapshots.list(within=within)
+    if not KINDS[operation.kind].makes and (rows.broken or not rows.complete):
+        # What could not be read may be the very one that counts as deleted when it is not seen.
+        raise Broken("Some snapshots could not be read.", operation="list_snapshots")
+    return [Row(row.snapshot_id, row.snapshot_name, row.created_at) for row in rows if not _being_deleted(row.status)]
+
+
+def _images(api: Client, operation: Operation, within: float) -> list[Row]:
+    images = api.images.relationship(operation.target_id, within=within).images
+    return [Row(image.image_id, image.name, image.created_at) for image in images]
+
+
+def _being_deleted(status: str) -> bool:
+    return status.casefold() in {"deleting", "deleted"}
+
+
+KINDS: dict[str, Kind] = {
+    "snapshot.create": Kind(
+        title="Create snapshot",
+        noun="snapshot",
+        makes=True,
+        toast="Snapshot “{name}” of {target} is being created.",
+        rows=_snapshots,
+        changed=lambda _: cloud.snapshots_changed(),
+        events=("snapshots:changed",),
+    ),
+    "snapshot.restore": Kind(
+        title="Restore snapshot",
+        noun="VM",
+        makes=True,
+        toast="VM “{name}” is being created from {target}.",
+        rows=_instances,
+        changed=lambda _: cloud.instances_changed(),
+        events=("snapshots:changed", "vms:changed"),
+    ),
+    "snapshot.delete": Kind(
+        title="Delete snapshot",
+        noun="snapshot",
+        makes=False,
+        toast="Snapshot “{target}” is deleted.",
+        rows=_snapshots,
+        changed=lambda operation: cloud.snapshots_changed(operation.target_id),
+        events=("snapshots:changed",),
+    ),
+    "snapshot.image": Kind(
+        title="Create image",
+        noun="image",
+        makes=True,
+        toast="Image “{name}” is being created from {target}.",
+        rows=_images,
+        changed=lambda operation: cloud.snapshots_changed(operation.target_id),
+        events=("snapshots:changed",),
+    ),
+}
+
+# Actions of the trail that are no operation of the API.
+OTHER_TITLES = {"billing_profile.edit": "Edit billing profile"}
+
+
+def title_of(action: str) -> str:
+    """Return the words for an action of the trail; one that is no longer known is shown as it is."""
+    kind = KINDS.get(action)
+    return kind.title if kind else OTHER_TITLES.get(action, action)

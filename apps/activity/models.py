@@ -1,0 +1,158 @@
+"""What was asked of the cloud and what came of it: operations, and the append-only trail of events."""
+
+import hashlib
+import json
+import uuid
+from datetime import datetime
+from typing import Any, NoReturn
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+
+from barrack_web.alerts import Alert
+
+
+class State(models.TextChoices):
+    SENT = "sent", "Sent"
+    DONE = "done", "Done"
+    REFUSED = "refused", "Refused"
+    NOT_SENT = "not_sent", "Not sent"
+    UNKNOWN = "unknown", "Not seen yet"
+    NOT_SEEN = "not_seen", "Never seen"
+
+
+OPEN_STATES = (State.SENT, State.UNKNOWN)
+
+
+class Operation(models.Model):
+    """One form sent by one person: written before the API is called, closed when its outcome is known."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    # The form's one-time token: a second row with the same one cannot exist, so a form sent twice calls once.
+    token = models.CharField(max_length=64, unique=True)
+    payload = models.CharField(max_length=64)
+    kind = models.CharField(max_length=40)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT)
+    role = models.CharField(max_length=10)
+    address = models.GenericIPAddressField(null=True)
+    target_id = models.CharField(max_length=128, blank=True)
+    target_name = models.CharField(max_length=255, blank=True)
+    # The name of what is to be made, empty where nothing is. Two operations under way cannot make the same name.
+    name = models.CharField(max_length=255, blank=True)
+    state = models.CharField(max_length=10, choices=State.choices, default=State.SENT)
+    sent_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    # Ids of that name which were there before, so that a look-up does not take one of them for the result.
+    known_ids = models.JSONField(default=list)
+    result_id = models.CharField(max_length=128, blank=True)
+    alert = models.JSONField(default=dict)
+    upstream_status = models.PositiveSmallIntegerField(null=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        ordering = ["-sent_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["kind", "name"], condition=Q(state="sent") & ~Q(name=""), name="one_operation_makes_a_name"
+            )
+        ]
+        indexes = [models.Index(fields=["state", "sent_at"]), models.Index(fields=["kind", "target_id"])]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name or self.target_name}"
+
+    def get_absolute_url(self) -> str:
+        return reverse("activity:operation", args=[self.id])
+
+    @property
+    def open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @property
+    def shown_alert(self) -> Alert | None:
+        return Alert(**self.alert) if self.alert else None
+
+
+class EventIsFinalError(TypeError):
+    """An event was to be changed or deleted."""
+
+
+class Event(models.Model):
+    """One thing that happened, chained to the one before by its digest; never changed, never deleted."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    at = models.DateTimeField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True)
+    who = models.CharField(max_length=254)
+    role = models.CharField(max_length=10, blank=True)
+    action = models.CharField(max_length=40)
+    target_id = models.CharField(max_length=128, blank=True)
+    target_name = models.CharField(max_length=255, blank=True)
+    name = models.CharField(max_length=255, blank=True)
+    result = models.CharField(max_length=10)
+    result_id = models.CharField(max_length=128, blank=True)
+    upstream_status = models.PositiveSmallIntegerField(null=True)
+    request_id = models.CharField(max_length=128, blank=True)
+    duration_ms = models.PositiveIntegerField(null=True)
+    address = models.GenericIPAddressField(null=True)
+    operation = models.ForeignKey(Operation, on_delete=models.PROTECT, null=True)
+    previous = models.CharField(max_length=64)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        ordering = ["-number"]
+        indexes = [models.Index(fields=["-at"])]
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.action} {self.result}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            raise EventIsFinalError("An event is never changed.")
+        super().save(*args, force_insert=True, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002
+        raise EventIsFinalError("An event is never deleted.")
+
+    @property
+    def result_words(self) -> str:
+        return dict(State.choices).get(self.result, self.result)
+
+    def computed_digest(self) -> str:
+        """Return the SHA-256 of the previous digest and of every field, so that a changed row breaks the chain."""
+        facts = {
+            column.attname: _plain(getattr(self, column.attname))
+            for column in self._meta.concrete_fields
+            if column.attname != "digest"
+        }
+        return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+
+
+class ChainHead(models.Model):
+    """The number and digest of the newest event; the row that writers lock."""
+
+    number = models.PositiveBigIntegerField(default=0)
+    digest = models.CharField(max_length=64, default="")
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class Lease(models.Model):
+    """Who may do a job that only one process may do at a time, and until when."""
+
+    job = models.CharField(max_length=40, primary_key=True)
+    holder = models.CharField(max_length=64, blank=True)
+    until = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.job
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, uuid.UUID) else value

@@ -1,0 +1,11 @@
+"""Addresses of /activity/."""
+
+from django.urls import path
+
+from apps.activity import views
+
+app_name = "activity"
+urlpatterns = [
+    path("", views.events, name="list"),
+    path("<uuid:operation_id>/", views.operation, name="operation"),
+]
