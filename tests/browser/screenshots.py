@@ -1,0 +1,53 @@
+"""make screenshots: the pictures in docs/screenshots/, each of a state that somebody can meet."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from playwright.sync_api import Page, expect
+
+from barrack_web.sandbox.server import Sandbox
+
+FOLDER = Path(settings.BASE_DIR) / "docs" / "screenshots"
+RESTORE = "article.card a:has-text('Restore')"
+
+
+def keep(page: Page, name: str) -> None:
+    page.wait_for_timeout(300)
+    # The two settings keep Playwright from adding a style of its own, which the page forbids.
+    page.screenshot(path=FOLDER / f"{name}.png", caret="initial", animations="allow")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_takes_pictures(open_page: Callable[..., Page], sandbox: Sandbox, width: int, *, dark: bool) -> None:
+    suffix = f"{'dark' if dark else 'light'}-{width}"
+    page = open_page("admin", width=width, dark=dark, height=900 if width == 1440 else 844)
+    page.goto("/snapshots/?region=CANADA-1")
+    keep(page, f"list-{suffix}")
+
+    page.goto("/snapshots/?q=prod-backup")
+    page.locator(RESTORE).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+    keep(page, f"restore-{suffix}")
+
+    body = {"success": False, "message": "Insufficient credits", "error": "INSUFFICIENT_CREDITS"}
+    sandbox.faults.arm("restore_snapshot", "status", status=402, body=body)
+    page.get_by_role("button", name="Restore Snapshot").click()
+    expect(page.get_by_role("dialog").get_by_role("alert")).to_be_visible()
+    keep(page, f"restore-refused-{suffix}")
+
+    page.goto("/snapshots/BRK-123463S/")
+    keep(page, f"details-{suffix}")
+    page.goto("/vms/")
+    keep(page, f"vms-{suffix}")
+
+    sandbox.faults.arm("list_snapshots", "status", status=500, times=None)
+    page.goto("/snapshots/")
+    expect(page.get_by_text("Barrack does not answer")).to_be_visible()
+    keep(page, f"stale-{suffix}")
+    sandbox.reset("empty")
+    page.goto("/snapshots/")
+    expect(page.get_by_text("No snapshots yet")).to_be_visible()
+    keep(page, f"empty-{suffix}")
