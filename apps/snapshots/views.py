@@ -47,11 +47,9 @@ def list_snapshots(request: HtmxHttpRequest) -> HttpResponse:
     query = ListQuery.of(request, SORTS)
     snapshots, eligible = cloud.snapshots.begin(), cloud.eligible.begin()
     prices, regions, balance = cloud.prices.begin(), cloud.regions.begin(), cloud.balance.begin()
-    profile = BillingProfile.load()
     context: dict[str, Any] = {
         "query": query,
         "sorts": sort_options(SORTS),
-        "profile": profile,
         "poll_seconds": poll_seconds([]),
     }
     try:
@@ -62,11 +60,13 @@ def list_snapshots(request: HtmxHttpRequest) -> HttpResponse:
         return show(request, "snapshots/list.html", context, part="list", status=alert.status)
     balance.or_none()
     vms, price, known, images = eligible.or_none(), prices.or_none(), regions.or_none(), _images_at_hand(found.value)
-    tag = tag_of(request, profile.complete, cloud.currency(), *tags([found, vms, price, known, images]))
+    tag = tag_of(request, cloud.currency(), *tags([found, vms, price, known, images]))
     same = unchanged(request, tag)
     if same:
         return same
     context |= _list_context(query, found, vms, price, images)
+    # Not part of the tag: whoever completes it comes back by a whole page, and each poll is spared the query.
+    context["profile"] = BillingProfile.load()
     context["regions"] = cloud.region_names(known, [row.region for row in found.value])
     return show(request, "snapshots/list.html", context, part="list", tag=tag)
 
