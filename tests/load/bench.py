@@ -135,23 +135,35 @@ def p50(action: Callable[[], object], times: int) -> float:
     return statistics.median(taken)
 
 
-def rate(browser: httpx.Client, headers: dict[str, str], status: int, seconds: float = 3.0, threads: int = 4) -> float:
-    """Return how often per second the list answers so many kept-alive connections.
+@contextmanager
+def lean(browser: httpx.Client, headers: dict[str, str], status: int) -> Iterator[Callable[[], None]]:
+    """Give an action that asks for the list on one kept-alive connection, with the standard library's plain client.
 
-    The plain client of the standard library: a heavier one would share the two cores with the portal.
+    A heavier client would share the two cores with the portal and be measured with it.
     """
     cookies = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+    sent = {"Cookie": cookies, "Accept-Encoding": "gzip", **headers}
+    connection = http.client.HTTPConnection(browser.base_url.host, browser.base_url.port)
+
+    def ask() -> None:
+        connection.request("GET", "/snapshots/", headers=sent)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status, answer.status
+
+    yield ask
+    connection.close()
+
+
+def rate(browser: httpx.Client, headers: dict[str, str], status: int, seconds: float = 3.0, threads: int = 4) -> float:
+    """Return how often per second the list answers so many connections."""
     end, done = time.perf_counter() + seconds, [0] * threads
 
     def work(number: int) -> None:
-        connection = http.client.HTTPConnection(browser.base_url.host, browser.base_url.port)
-        while time.perf_counter() < end:
-            connection.request("GET", "/snapshots/", headers={"Cookie": cookies, "Accept-Encoding": "gzip", **headers})
-            answer = connection.getresponse()
-            answer.read()
-            assert answer.status == status, answer.status
-            done[number] += 1
-        connection.close()
+        with lean(browser, headers, status) as ask:
+            while time.perf_counter() < end:
+                ask()
+                done[number] += 1
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(work, range(threads)))
@@ -190,7 +202,8 @@ def warm(cloud: str, folder: Path) -> Iterator[Row]:
                 page(browser)
                 time.sleep(0.3)
             before = len(calls(cloud))
-            took[count] = p50(lambda browser=browser: page(browser), 100)
+            with lean(browser, {}, 200) as ask:
+                took[count] = p50(ask, 100)
             asked = len(calls(cloud)) - before
             if count == 20:
                 yield Row("20 snapshots, warm: upstream calls", str(asked), "0", asked == 0)
