@@ -25,7 +25,8 @@ def restore(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
     found, instances = cloud.snapshot.begin(snapshot_id), cloud.instances.begin()
     prices, balance = cloud.prices.begin(), cloud.balance.begin()
     wait = patience(request)
-    snapshot, rows = found.get(wait).value, instances.get(wait)
+    read, rows = found.get(wait), instances.get(wait)
+    snapshot = read.value
     money = rules.money_for(balance.or_none(), rules.vm_hourly(snapshot, prices.or_none(), cloud.currency()))
     form = RestoreForm(request.POST or None, snapshot=snapshot, taken=rules.vm_names(rows.value), money=money)
     dialog = Dialog(
@@ -35,7 +36,7 @@ def restore(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
         target=Target(snapshot_id, snapshot.snapshot_name),
         form=form,
         back=reverse("snapshots:list"),
-        blocked=stale_alert(found.get(wait), rows) or rules.not_usable(snapshot),
+        blocked=stale_alert(read, rows) or rules.not_usable(snapshot),
         context={"snapshot": snapshot, "money": money},
     )
     if request.method == "GET":
@@ -64,13 +65,14 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
     eligible, instances = cloud.eligible.begin(), cloud.instances.begin()
     snapshots, balance = cloud.snapshots.begin(), cloud.balance.begin()
     wait, region = patience(request), request.GET.get("region", "")[:100]
+    offered, vms, listed = eligible.get(wait), instances.get(wait), snapshots.get(wait)
     form = CreateForm(
         request.POST or None,
         initial={"instance_id": request.GET.get("vm", "")},
-        eligible=eligible.get(wait).value,
-        instances=instances.get(wait).value,
+        eligible=offered.value,
+        instances=vms.value,
         region=region,
-        taken={row.snapshot_name for row in snapshots.get(wait).value},
+        taken={row.snapshot_name for row in listed.value},
         money=rules.money_for(balance.or_none(), None),
     )
     dialog = Dialog(
@@ -80,7 +82,7 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
         target=Target("", form.vm_name),
         form=form,
         back=reverse("snapshots:list"),
-        blocked=stale_alert(eligible.get(wait), instances.get(wait), snapshots.get(wait))
+        blocked=stale_alert(offered, vms, listed)
         or rules.profile_gap(BillingProfile.load())
         or rules.no_vm(form.has_vms, region),
     )

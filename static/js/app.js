@@ -3,10 +3,9 @@
   const modal = document.getElementById("modal");
   const toasts = document.getElementById("toasts");
 
-  /* A refresh in place keeps what the visitor opened and typed. */
+  /* A refresh in place keeps what the visitor opened and is typing. */
   Idiomorph.defaults.ignoreActiveValue = true;
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) =>
-    !(name === "open" || (name === "value" && node.dataset?.typed));
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name) => name !== "open";
 
   function localTimes(root) {
     for (const time of root.querySelectorAll("time[data-local]")) {
@@ -90,7 +89,10 @@
     event.detail.swapOverride = "afterbegin";
   });
   const offline = (is) => document.getElementById("offline")?.toggleAttribute("hidden", !is);
-  document.body.addEventListener("htmx:afterRequest", (event) => event.detail.xhr?.status && offline(false));
+  /* Comes after responseError, so a proxy's page must not count as an answer of the portal. */
+  document.body.addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
+    if (xhr?.status && (xhr.status < 400 || xhr.getResponseHeader("X-Part"))) offline(false);
+  });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.target.hasAttribute("data-poll")) offline(true);
     else toast(`The portal answered with an error (${event.detail.xhr.status}). Reload the page.`);

@@ -141,10 +141,14 @@ def test_it_goes_back_to_the_list_when_the_snapshot_of_the_page_is_deleted(
     assert len(sandbox.log.calls("delete_snapshot")) == 1
 
 
-def test_it_says_so_when_the_portal_itself_does_not_answer(open_page: Callable[..., Page]) -> None:
+@pytest.mark.parametrize("fault", ["no connection", "a proxy's page"])
+def test_it_says_so_when_the_portal_itself_does_not_answer(open_page: Callable[..., Page], fault: str) -> None:
     page = open_page("viewer")
     page.goto("/vms/")
-    page.route("**/vms/**", lambda route: route.abort())
+    if fault == "no connection":
+        page.route("**/vms/**", lambda route: route.abort())
+    else:
+        page.route("**/vms/**", lambda route: route.fulfill(status=502, body="<h1>Bad gateway of a proxy</h1>"))
     expect(page.locator("#offline")).to_be_visible()
     page.unroute("**/vms/**")
     expect(page.locator("#offline")).to_be_hidden()
