@@ -205,7 +205,15 @@ def _with_wait(error: BarrackError, todo: str) -> str:
     return todo
 
 
+# Failures that somebody has to know by their name; every other one is "does not answer" to who looks at an older copy.
+TOLD = (BadKey, Forbidden, TooMany)
+
+
 def while_failing(error: BarrackError) -> str:
     """Return the head of the banner above an older copy, and the reason of buttons that are off meanwhile."""
-    told = isinstance(error, (BadKey, Forbidden, TooMany))
-    return READING[type(error)].title if told and type(error) in READING else "Barrack does not answer"
+    return _words(READING, error).title if isinstance(error, TOLD) else "Barrack does not answer"
+
+
+def way_out(error: BarrackError) -> str:
+    """Return what somebody has to do before the older copy can be a fresh one, "" when waiting is enough."""
+    return _words(READING, error).todo if isinstance(error, (BadKey, Forbidden)) else ""

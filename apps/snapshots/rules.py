@@ -66,6 +66,11 @@ def profile_gap(profile: BillingProfile) -> Alert | None:
     )
 
 
+def not_to_be_taken(profile: BillingProfile, has_vms: bool, region: str) -> Alert | None:
+    """Return the alert while no snapshot can be taken at all: the profile has a gap, or there is no VM for it."""
+    return profile_gap(profile) or no_vm(has_vms, region)
+
+
 def no_vm(has_vms: bool, region: str) -> Alert | None:
     """Return the alert when there is no VM of which a snapshot could be taken."""
     if has_vms:

@@ -82,9 +82,7 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
         target=Target("", form.vm_name),
         form=form,
         back=reverse("snapshots:list"),
-        blocked=stale_alert(offered, vms, listed)
-        or rules.profile_gap(BillingProfile.load())
-        or rules.no_vm(form.has_vms, region),
+        blocked=stale_alert(offered, vms, listed) or rules.not_to_be_taken(BillingProfile.load(), form.has_vms, region),
     )
     if request.method == "GET":
         return dialog.show()

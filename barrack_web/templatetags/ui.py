@@ -158,6 +158,12 @@ def while_failing(error: BarrackError | None) -> str:
 
 
 @register.filter
+def way_out(error: BarrackError) -> str:
+    """Return what has to be done about it, "" when waiting is enough."""
+    return alerts.way_out(error)
+
+
+@register.filter
 def may(user: User, capability: str) -> bool:
     """Return whether the person's role has the capability, named as in roles.py."""
     return user.can(Can[capability])

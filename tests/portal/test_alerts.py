@@ -131,3 +131,10 @@ def test_it_passes_on_the_fields_that_the_api_names() -> None:
 def test_it_survives_a_round_through_the_database() -> None:
     alert = alerts.for_error(Invalid("x", fields={"name": "is bad"}), writing=True)
     assert alerts.Alert(**alert.as_json()) == alert
+
+
+def test_it_says_above_an_older_copy_who_has_to_do_what() -> None:
+    assert alerts.while_failing(BadKey("x")) == "Barrack refused the portal's key"
+    assert "set a valid BARRACK_API_KEY" in alerts.way_out(BadKey("x"))
+    for kind in (Unreachable, TimedOut, Broken):
+        assert (alerts.while_failing(kind("x")), alerts.way_out(kind("x"))) == ("Barrack does not answer", "")
