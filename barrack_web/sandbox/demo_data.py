@@ -7,14 +7,22 @@ each state can be looked at.
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-# About four days at what the demo's machines and snapshots use up.
-DEMO_BALANCE = Decimal("2182.40")
+# About four days of what the demo's machines, snapshots and volumes use up.
+DEMO_BALANCES = {"USD": Decimal("2182.40"), "EUR": Decimal("2014.70"), "INR": Decimal("193860.00")}
 
 NO_STOCK = (("NORWAY-1", "A100-SXM4-80GB-NVLink"), ("US-1", "H100-SXM5-80GB"), ("CANADA-1", "B300-262GB"))
+# So much that the stock only says "200+".
+LARGE_STOCK = {("CANADA-1", "RTX-A6000"): 396}
+
+_UBUNTU = "Ubuntu Server 22.04 LTS R550 CUDA 12.4"
+_DEBIAN = "Debian 12 Bookworm R550 CUDA 12.4"
+_ROCKY = "Rocky Linux 9 R550 CUDA 12.4"
+# Without it, a machine has the key of the team, and every other one that of the CI too.
+_ANNA = ("anna-yubikey",)
 
 
 class DemoInstance(NamedTuple):
-    """A machine of the demo."""
+    """A machine of the demo. It ran at the full rate for `ran_hours` before it came to its present status."""
 
     id: str
     name: str
@@ -24,6 +32,9 @@ class DemoInstance(NamedTuple):
     gpus: int
     age_hours: int
     public: bool = True
+    ran_hours: int = 0
+    image: str = _UBUNTU
+    keys: tuple[str, ...] = ()
 
 
 class DemoSnapshot(NamedTuple):
@@ -46,16 +57,28 @@ class DemoSnapshot(NamedTuple):
 INSTANCES = (
     DemoInstance("BRK-123456D", "ml-training-server", "ACTIVE", "CANADA-1", "H100-PCIe-80GB", 2, 412),
     DemoInstance("BRK-123471D", "llama-ft-70b", "ACTIVE", "NORWAY-1", "H100-SXM5-80GB", 2, 63),
-    DemoInstance("BRK-123489D", "rag-index-builder", "ACTIVE", "CANADA-1", "L40", 1, 190, public=False),
+    DemoInstance("BRK-123489D", "rag-index-builder", "ACTIVE", "CANADA-1", "L40", 1, 190, public=False, image=_DEBIAN),
     DemoInstance("BRK-123502D", "eval-harness", "ACTIVE", "CANADA-1", "RTX-A6000", 1, 27),
-    DemoInstance("BRK-123517D", "whisper-batch", "ACTIVE", "US-1", "A100-PCIe-80GB", 1, 98),
-    DemoInstance("BRK-123533D", "notebook-anna", "SHUTOFF", "NORWAY-1", "A40", 1, 301),
-    DemoInstance("BRK-123548D", "diffusion-lab", "HIBERNATED", "CANADA-1", "A100-SXM4-80GB-NVLink", 2, 520),
-    DemoInstance("BRK-123560D", "old-benchmark", "DELETED", "US-1", "RTX-A6000", 1, 1460, public=False),
+    DemoInstance("BRK-123517D", "whisper-batch", "ACTIVE", "US-1", "A100-PCIe-80GB", 1, 98, image=_ROCKY),
+    DemoInstance("BRK-123533D", "notebook-anna", "SHUTOFF", "NORWAY-1", "A40", 1, 301, keys=_ANNA),
+    DemoInstance(
+        "BRK-123548D",
+        "diffusion-lab",
+        "HIBERNATED",
+        "CANADA-1",
+        "A100-SXM4-80GB-NVLink",
+        2,
+        520,
+        ran_hours=190,
+        keys=_ANNA,
+    ),
+    DemoInstance("BRK-123560D", "old-benchmark", "DELETED", "US-1", "RTX-A6000", 1, 1460, public=False, ran_hours=170),
     DemoInstance("BRK-123574D", "vision-pretrain", "CREATING", "CANADA-1", "H100-PCIe-NVLink-80GB", 4, 0),
     DemoInstance("BRK-123591D", "tts-voices", "BUILD", "US-1", "L40", 1, 0),
-    DemoInstance("BRK-123605D", "search-reranker", "STARTING", "NORWAY-1", "A100-PCIe-80GB", 1, 75),
-    DemoInstance("BRK-123622D", "nightly-eval", "STOPPING", "CANADA-1", "RTX-A6000", 2, 143),
+    DemoInstance("BRK-123605D", "search-reranker", "STARTING", "NORWAY-1", "A100-PCIe-80GB", 1, 75, image=_DEBIAN),
+    DemoInstance(
+        "BRK-123622D", "nightly-eval", "STOPPING", "CANADA-1", "RTX-A6000", 2, 143, image="ci-runner-template"
+    ),
     DemoInstance("BRK-123638D", "protein-fold", "HIBERNATING", "US-1", "A100-SXM4-80GB-NVLink", 4, 88),
     DemoInstance("BRK-123653D", "speech-align", "RESTORING", "CANADA-1", "A40", 1, 260),
     DemoInstance("BRK-123669D", "inference-gateway", "REBOOTING", "NORWAY-1", "L40", 2, 611),
@@ -125,6 +148,15 @@ SNAPSHOTS = (
                  "BRK-110166D", "ci-runner", 840),
 )  # fmt: skip
 
+# Each with the hours that it existed for: only its bill and an image of it are left.
+DELETED_SNAPSHOTS = (
+    (
+        DemoSnapshot("BRK-123412S", "tokenizer-box-weekly", "CANADA-1", 60, "RTX-A6000", 1,
+                     "BRK-110042D", "tokenizer-box", 2100, description="Replaced by the one that was kept."),
+        950,
+    ),
+)  # fmt: skip
+
 # Each with its age in hours. One id is text: the cloud promises either.
 IMAGES: tuple[tuple[dict[str, Any], int], ...] = (
     (
@@ -146,5 +178,15 @@ IMAGES: tuple[tuple[dict[str, Any], int], ...] = (
         {"image_id": 504, "name": "vllm-serving-h100", "description": "Serving image, still being made.",
          "region": "US-1", "size_gb": 100, "status": "Creating", "snapshot_id": "BRK-123618S"},
         0,
+    ),
+    (
+        {"image_id": 505, "name": "tokenizer", "description": "Its snapshot was deleted.",
+         "region": "CANADA-1", "size_gb": 60, "status": "SUCCESS", "snapshot_id": "BRK-123412S"},
+        2000,
+    ),
+    (
+        {"image_id": 506, "name": "ci-runner-next", "description": None,
+         "region": "CANADA-1", "size_gb": 40, "status": "ERROR", "snapshot_id": "BRK-123679S"},
+        12,
     ),
 )  # fmt: skip

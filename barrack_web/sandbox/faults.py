@@ -21,14 +21,16 @@ KINDS = frozenset(
         "redirect",
         "refuse",
         "drip",
+        "move",
+        "fail",
     }
 )
 # In these the operation does its work and only the answer suffers.
-WORKING_KINDS = frozenset({"delay", "invalid_json", "truncate", "drop_answer", "drip"})
+WORKING_KINDS = frozenset({"delay", "invalid_json", "truncate", "drop_answer", "drip", "fail"})
 # How long a hanging call is held when the caller sets no limit, in seconds.
 HANG_SECONDS = 60.0
 
-_FIELDS = frozenset({"operation", "kind", "status", "headers", "body", "seconds", "times"})
+_FIELDS = frozenset({"operation", "kind", "status", "headers", "body", "seconds", "times", "path"})
 _STATUS_OF_KIND = {"status": 503, "html": 502, "redirect": 307}
 _SECONDS_OF_KIND = {"delay": 1.0, "drip": 0.05}
 _MOST_SECONDS = 3600
@@ -58,6 +60,8 @@ class Faults:
         self._operations = operations
         self._lock = Lock()
         self._armed: list[Fault] = []
+        # Operation → the path it is served at instead of its own.
+        self.moved: dict[str, str] = {}
 
     def arm(
         self,
@@ -69,14 +73,24 @@ class Faults:
         body: Any = None,
         seconds: float | None = None,
         times: int | None = 1,
+        path: str | None = None,
     ) -> None:
         """Have the next `times` calls of an operation go wrong. Raises ValueError, in a sentence, for a bad fault.
 
         `seconds` is the wait of a delay, or the pause between two bytes of a drip. A status fault without a body sends
         the usual error envelope; a redirect without a Location header adds a slash to the path, or
-        takes it away.
+        takes it away. An answer that comes in pieces suffers like any other: "truncate" ends it half-way, and
+        "invalid_json" breaks the event in its middle.
+
+        "move" is no matter of `times`: until the faults are cleared the operation is served at `path`, with the same
+        {places} as its own, and its own is an unknown address.
+
+        "fail" answers as ever, but what the call begins ends in ERROR; a call that begins nothing is not harmed.
         """
         self._check(operation=operation, kind=kind, status=status, headers=headers, seconds=seconds, times=times)
+        if kind == "move" or path is not None:
+            self._move(operation, kind, path)
+            return
         fault = Fault(
             operation,
             kind,
@@ -88,6 +102,14 @@ class Faults:
         )
         with self._lock:
             self._armed.append(fault)
+
+    def _move(self, operation: str, kind: str, path: str | None) -> None:
+        if kind != "move" or path is None:
+            raise ValueError("a move needs a path, and nothing else takes one")
+        if not path.startswith("/") or operation == "*":
+            raise ValueError("a move is of one operation, to a path that begins with /")
+        with self._lock:
+            self.moved = {**self.moved, operation: path}
 
     def arm_from(self, fields: Any) -> None:
         """Arm a fault from its JSON form. Raises ValueError, in a sentence, when it is not one."""
@@ -105,6 +127,7 @@ class Faults:
         """Disarm all faults."""
         with self._lock:
             self._armed.clear()
+            self.moved = {}
 
     def take(self, operation: str) -> Fault | None:
         """Return the fault that this call meets, counting it down; None when the call goes well."""

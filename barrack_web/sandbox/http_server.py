@@ -21,6 +21,7 @@ _IDLE_SECONDS = 75
 _LOOK_AGAIN_SECONDS = 0.05
 _SILENT_KINDS = frozenset({"refuse", "hang", "close", "drop_answer"})
 _JSON = {"content-type": "application/json"}
+_LAST_CHUNK = b"0\r\n\r\n"
 
 
 def serve(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 9000) -> "SandboxServer":
@@ -106,8 +107,15 @@ class _Handler(BaseHTTPRequestHandler):
             sentence = "The API is under /api, the control door under /_sandbox/."
             self._send(Reply(404, _JSON, to_json({"success": False, "message": sentence})))
 
-    # The names that the base class looks for.
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = answer  # noqa: N815
+    def __getattr__(self, name: str) -> Any:
+        # The base class looks for a do_GET and so on. Each address knows its methods, whatever they are called.
+        if name.startswith("do_"):
+            return self.answer
+        raise AttributeError(name)
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Refuse what is no HTTP that this server reads, in the envelope and not as the base class's page."""
+        self._refuse(code, message or explain or self.responses.get(code, ("The call cannot be read.",))[0])
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - the name is the base class's
         """Keep quiet: the control door has the log."""
@@ -142,8 +150,13 @@ class _Handler(BaseHTTPRequestHandler):
             return
         reply = exchange.reply()
         exchange.end(reply.status)
+        if reply.pieces and self.request_version == "HTTP/1.0":
+            # That version has no chunks.
+            reply = reply._replace(pieces=())
         if exchange.kind == "truncate":
             self._send(reply, cut_at=len(reply.body) // 2)
+        elif reply.pieces and exchange.kind != "drip":
+            self._stream(reply)
         elif exchange.fault is not None and exchange.kind == "drip":
             self._drip(reply, exchange.fault.seconds)
         else:
@@ -163,10 +176,21 @@ class _Handler(BaseHTTPRequestHandler):
         body = b"" if self.command == "HEAD" else reply.body[:cut_at]
         if cut_at is not None:
             self.close_connection = True
+            body = _chunk(body) if reply.pieces else body
         self.wfile.write(head + body)
 
+    def _stream(self, reply: Reply) -> None:
+        self.wfile.write(self._head(reply))
+        for number, piece in enumerate(reply.pieces):
+            if number and self.server.stopping.wait(reply.pause):
+                self.close_connection = True
+                return
+            self.wfile.write(_chunk(piece))
+        self.wfile.write(_LAST_CHUNK)
+
     def _drip(self, reply: Reply, pause: float) -> None:
-        for byte in self._head(reply) + reply.body:
+        body = b"".join(map(_chunk, reply.pieces)) + _LAST_CHUNK if reply.pieces else reply.body
+        for byte in self._head(reply) + body:
             if self.server.stopping.wait(pause):
                 self.close_connection = True
                 return
@@ -178,7 +202,7 @@ class _Handler(BaseHTTPRequestHandler):
             "server": self.version_string(),
             "date": self.date_time_string(),
             **reply.headers,
-            "content-length": str(len(reply.body)),
+            **({"transfer-encoding": "chunked"} if reply.pieces else {"content-length": str(len(reply.body))}),
             **({"connection": "close"} if self.close_connection else {}),
         }
         lines = [f"HTTP/1.1 {int(reply.status)} {phrase}", *(f"{name}: {value}" for name, value in headers.items())]
@@ -196,3 +220,7 @@ class _Handler(BaseHTTPRequestHandler):
         # With no time to linger, closing sends a reset, as from a port that turns callers away at once.
         # To do so before the call is read would shut the control door too.
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def _chunk(piece: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(piece), piece)

@@ -5,14 +5,13 @@ from typing import Any, NamedTuple
 
 CURRENCIES = ("USD", "EUR", "INR")
 TIERS = ("legacy", "advanced")
-MINIMUM_VOLUME_GB = 100
 
 _FIVE_PLACES = Decimal("0.00001")
 _EIGHT_PLACES = Decimal("0.00000001")
 
 
 class GpuModel(NamedTuple):
-    """One GPU model: price per GPU-hour in each currency, and what one GPU brings along (vCPU, GB, GB, GB)."""
+    """One GPU model: price per GPU-hour in each currency, and what one GPU brings along (vCPU, then all in GB)."""
 
     tier: str
     max_count: int
@@ -21,6 +20,7 @@ class GpuModel(NamedTuple):
     ram: int
     disk: int
     ephemeral: int
+    memory: int
 
 
 def _prices(usd: str, eur: str, inr: str) -> dict[str, Decimal]:
@@ -28,26 +28,33 @@ def _prices(usd: str, eur: str, inr: str) -> dict[str, Decimal]:
 
 
 GPU_MODELS = {
-    "H100-SXM5-80GB": GpuModel("advanced", 8, _prices("2.69", "2.49", "239"), 24, 240, 100, 4000),
-    "H100-PCIe-NVLink-80GB": GpuModel("legacy", 8, _prices("2.29", "2.09", "199"), 31, 180, 100, 750),
-    "H100-PCIe-80GB": GpuModel("legacy", 8, _prices("2.25", "2.05", "195"), 28, 180, 100, 750),
-    "A100-SXM4-80GB-NVLink": GpuModel("legacy", 8, _prices("1.59", "1.45", "135"), 24, 240, 100, 850),
-    "A100-PCIe-80GB": GpuModel("legacy", 8, _prices("1.55", "1.39", "135"), 28, 120, 100, 750),
-    "L40": GpuModel("legacy", 8, _prices("1.19", "1.09", "99"), 28, 58, 100, 725),
-    "RTX-A6000": GpuModel("legacy", 4, _prices("0.69", "0.45", "49"), 28, 58, 100, 725),
-    "A40": GpuModel("legacy", 4, _prices("0.69", "0.45", "49"), 24, 48, 100, 500),
-    "B300-262GB": GpuModel("advanced", 8, _prices("5.79", "5.99", "499"), 30, 275, 100, 3000),
+    "H100-SXM5-80GB": GpuModel("advanced", 8, _prices("2.69", "2.49", "239"), 24, 240, 100, 4000, 80),
+    "H100-PCIe-NVLink-80GB": GpuModel("legacy", 8, _prices("2.29", "2.09", "199"), 31, 180, 100, 750, 80),
+    "H100-PCIe-80GB": GpuModel("legacy", 8, _prices("2.25", "2.05", "195"), 28, 180, 100, 750, 80),
+    "A100-SXM4-80GB-NVLink": GpuModel("legacy", 8, _prices("1.59", "1.45", "135"), 24, 240, 100, 850, 80),
+    "A100-PCIe-80GB": GpuModel("legacy", 8, _prices("1.55", "1.39", "135"), 28, 120, 100, 750, 80),
+    "L40": GpuModel("legacy", 8, _prices("1.19", "1.09", "99"), 28, 58, 100, 725, 48),
+    "RTX-A6000": GpuModel("legacy", 4, _prices("0.69", "0.45", "49"), 28, 58, 100, 725, 48),
+    "A40": GpuModel("legacy", 4, _prices("0.69", "0.45", "49"), 24, 48, 100, 500, 48),
+    "B300-262GB": GpuModel("advanced", 8, _prices("5.79", "5.99", "499"), 30, 275, 100, 3000, 262),
 }
 
 VOLUME_PRICES = {
     "legacy": {"SSD": _prices("0.10", "0.10", "10")},
     "advanced": {"HDD": _prices("0.08", "0.10", "8"), "NVMe": _prices("0.30", "0.35", "30")},
 }
+# Cloud-SSD is what the console calls the legacy SSD.
+_PRICE_OF_TYPE = {
+    **{name: prices for kinds in VOLUME_PRICES.values() for name, prices in kinds.items()},
+    "Cloud-SSD": VOLUME_PRICES["legacy"]["SSD"],
+}
+GB_PER_TB = 1024
 SNAPSHOT_PRICES = _prices("0.10", "0.10", "10")
 SNAPSHOT_UNIT_GB = 100
 HIBERNATION_PRICES = _prices("0.01", "0.01", "1.00")
 
 FULL_RATE_STATUSES = frozenset({"ACTIVE", "SHUTOFF", "STOPPED"})
+CHARGED_VOLUME_STATUSES = frozenset({"AVAILABLE", "IN_USE", "ATTACHED"})
 RESTORABLE_STATUSES = frozenset({"SUCCESS", "AVAILABLE"})
 
 
@@ -86,3 +93,11 @@ def snapshot_hourly(record: dict[str, Any], currency: str) -> Decimal:
     if normal(record.get("status")) not in RESTORABLE_STATUSES or not isinstance(size, int | float):
         return Decimal(0)
     return SNAPSHOT_PRICES[currency] * Decimal(str(size)) / SNAPSHOT_UNIT_GB
+
+
+def volume_hourly(record: dict[str, Any], currency: str) -> Decimal:
+    """Return what a volume costs per hour by its provisioned size; zero while it is made or when it has failed."""
+    size, prices = record.get("size_gb"), _PRICE_OF_TYPE.get(str(record.get("volume_type")))
+    if normal(record.get("status")) not in CHARGED_VOLUME_STATUSES or prices is None or not isinstance(size, int):
+        return Decimal(0)
+    return prices[currency] * size / GB_PER_TB

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
+from barrack_web.sandbox import demo_security, demo_storage
 from barrack_web.sandbox.demo_data import (
-    DEMO_BALANCE,
+    DELETED_SNAPSHOTS,
+    DEMO_BALANCES,
     IMAGES,
     INSTANCES,
+    LARGE_STOCK,
     NO_STOCK,
     SNAPSHOTS,
     DemoInstance,
@@ -18,16 +21,14 @@ from barrack_web.sandbox.meter import Record
 from barrack_web.sandbox.prices import GPU_MODELS
 from barrack_web.sandbox.routes.catalog import REGIONS
 from barrack_web.sandbox.routes.instances import flavor_of
-from barrack_web.sandbox.world import World, iso
+from barrack_web.sandbox.world import KINDS, World, iso
 
 Seed = str | Mapping[str, int]
 
-_COUNTED = ("instances", "snapshots", "images")
 _MOST = 20_000
 _USUAL_STOCK = 16
-_UNTOUCHED_BALANCE = Decimal("100000.00")
+_UNTOUCHED_BALANCES = {"USD": Decimal("100000.00"), "EUR": Decimal("100000.00"), "INR": Decimal("10000000.00")}
 _DEMO_KEYS = ["team-laptop", "ci-runner"]
-_UBUNTU = {"name": "Ubuntu Server 22.04 LTS R550 CUDA 12.4"}
 _RUNNING = {"ACTIVE", "REBOOTING", "STOPPING", "HIBERNATING"}
 
 
@@ -38,19 +39,19 @@ class _Made(NamedTuple):
     tier: str
 
 
-def build(seed: Seed, *, speed: float = 1.0) -> World:
+def build(seed: Seed, *, speed: float = 1.0, currency: str = "USD") -> World:
     """Return a new world of a seed: "demo", "empty", or counts such as {"instances": 200, "snapshots": 50}.
 
-    Raises ValueError for any other seed.
+    Raises ValueError for any other seed, and for a speed or currency that does not exist.
     """
     counts = _checked(seed)
-    world = World(speed=speed)
+    world = World(speed=speed, currency=currency)
     regions = [str(region["name"]) for region in REGIONS]
     world.stock.update({(region, model): _USUAL_STOCK for region in regions for model in GPU_MODELS})
     if seed == "demo":
         _fill_demo(world)
     else:
-        world.balances[world.currency] = _UNTOUCHED_BALANCE
+        world.balances[world.currency] = _UNTOUCHED_BALANCES[world.currency]
         _fill_counts(world, counts, regions)
     return world
 
@@ -63,8 +64,8 @@ def _checked(seed: Seed) -> Mapping[str, int]:
     if not isinstance(seed, Mapping):
         raise ValueError('the seed is "demo", "empty" or counts by resource')  # noqa: TRY004 - callers catch one kind
     for name, count in seed.items():
-        if name not in _COUNTED:
-            raise ValueError(f'a seed counts {", ".join(_COUNTED)}, not "{name}"')
+        if name not in KINDS:
+            raise ValueError(f'a seed counts {", ".join(KINDS)}, not "{name}"')
         if isinstance(count, bool) or not isinstance(count, int) or not 0 <= count <= _MOST:
             raise ValueError(f"the count of {name} is a whole number from 0 to {_MOST}")
     if seed.get("images") and not seed.get("snapshots"):
@@ -74,20 +75,31 @@ def _checked(seed: Seed) -> Mapping[str, int]:
 
 def _fill_demo(world: World) -> None:
     now = world.now().replace(microsecond=0)
-    world.balances[world.currency] = DEMO_BALANCE
-    for place in NO_STOCK:
-        world.stock[place] = 0
+    world.balances[world.currency] = DEMO_BALANCES[world.currency]
+    world.stock.update({**dict.fromkeys(NO_STOCK, 0), **LARGE_STOCK})
     for number, vm in enumerate(INSTANCES):
-        created = now - timedelta(hours=vm.age_hours)
-        _put(world, "instances", vm.id, _demo_instance(vm, number, created), created)
+        _put_demo_instance(world, vm, number, now - timedelta(hours=vm.age_hours))
     with_image = {image["snapshot_id"] for image, _ in IMAGES}
     for snapshot in SNAPSHOTS:
         created = now - timedelta(hours=snapshot.age_hours)
         record = _demo_snapshot(snapshot, created, is_image=snapshot.id in with_image)
         _put(world, "snapshots", snapshot.id, record, created)
+    for snapshot, hours in DELETED_SNAPSHOTS:
+        created = now - timedelta(hours=snapshot.age_hours)
+        record = _demo_snapshot(snapshot, created, is_image=False)
+        world.bill_between("snapshots", snapshot.id, record, created, created + timedelta(hours=hours))
     for image, age_hours in IMAGES:
         record = {**image, "created_at": iso(now - timedelta(hours=age_hours))}
         world.add("images", str(image["image_id"]), record)
+    demo_storage.fill(world, now)
+    demo_security.fill(world, now)
+
+
+def _put_demo_instance(world: World, vm: DemoInstance, number: int, created: datetime) -> None:
+    record, ran_until = _demo_instance(vm, number, created), created + timedelta(hours=vm.ran_hours)
+    if vm.ran_hours:
+        world.bill_between("instances", vm.id, {**record, "status": "ACTIVE"}, created, ran_until)
+    _put(world, "instances", vm.id, record, ran_until)
 
 
 def _demo_instance(vm: DemoInstance, number: int, created: datetime) -> Record:
@@ -105,10 +117,9 @@ def _demo_instance(vm: DemoInstance, number: int, created: datetime) -> Record:
         "server_uuid": f"5d1f0c0e-2f6b-4a53-9f52-{number + 1:012d}" if exists else None,
         "created_at": iso(created),
         "flavor": flavor_of(vm.gpu, vm.gpus),
-        "image": dict(_UBUNTU),
-        "ssh_keys": _DEMO_KEYS[: 1 + number % 2],
+        "image": {"name": vm.image},
+        "ssh_keys": list(vm.keys or _DEMO_KEYS[: 1 + number % 2]),
         "security_rules": [_ssh_rule(vm.id, created)] if exists and vm.public else [],
-        "volumes": [],
         "power_state": "RUNNING" if vm.status in _RUNNING else "SHUTDOWN",
     }
 
@@ -172,6 +183,8 @@ def _fill_counts(world: World, counts: Mapping[str, int], regions: list[str]) ->
         source = sources[number % snapshots]
         world.add("images", str(number + 501), _made_image(number, source))
         source["is_image"] = True
+    demo_storage.fill_counts(world, counts, regions, now)
+    demo_security.fill_counts(world, counts, regions, now)
 
 
 def _made_instance(made: _Made, created: datetime) -> tuple[str, Record]:

@@ -38,34 +38,38 @@ class _SandboxTransport(httpx.BaseTransport):
             error.request = request
             raise
         exchange.end(reply.status)
-        headers = {**reply.headers, "content-length": str(len(reply.body))}
-        return httpx.Response(
-            reply.status, headers=headers, stream=_Body(exchange, reply.body, limits.get("read")), request=request
-        )
+        framing = {"transfer-encoding": "chunked"} if reply.pieces else {"content-length": str(len(reply.body))}
+        body = _Body(exchange, reply, limits.get("read"))
+        return httpx.Response(reply.status, headers={**reply.headers, **framing}, stream=body, request=request)
 
 
 class _Body(httpx.SyncByteStream):
-    """The body as it comes over the wire: whole, cut short, or a byte at a time."""
+    """The body as it comes over the wire: whole, in pieces, cut short, or a byte at a time."""
 
-    def __init__(self, exchange: Exchange, body: bytes, read_limit: float | None) -> None:
+    def __init__(self, exchange: Exchange, reply: Reply, read_limit: float | None) -> None:
         self._exchange = exchange
-        self._body = body
+        self._reply = reply
         self._read_limit = read_limit
 
     def __iter__(self) -> Iterator[bytes]:
         if self._exchange.kind == "truncate":
-            half = len(self._body) // 2
-            yield self._body[:half]
-            raise httpx.RemoteProtocolError(
-                "peer closed connection without sending complete message body "
-                f"(received {half} bytes, expected {len(self._body)})"
-            )
-        if self._exchange.fault is None or self._exchange.kind != "drip":
-            yield self._body
-            return
-        for position in range(len(self._body)):
-            _wait(self._exchange.fault.seconds, self._read_limit)
-            yield self._body[position : position + 1]
+            yield from self._half()
+        elif self._exchange.fault is not None and self._exchange.kind == "drip":
+            for byte in self._reply.body:
+                _wait(self._exchange.fault.seconds, self._read_limit)
+                yield bytes([byte])
+        else:
+            for number, piece in enumerate(self._reply.pieces or (self._reply.body,)):
+                if number:
+                    _wait(self._reply.pause, self._read_limit)
+                yield piece
+
+    def _half(self) -> Iterator[bytes]:
+        body = self._reply.body
+        half = len(body) // 2
+        yield body[:half]
+        lacking = "incomplete chunked read" if self._reply.pieces else f"received {half} bytes, expected {len(body)}"
+        raise httpx.RemoteProtocolError(f"peer closed connection without sending complete message body ({lacking})")
 
 
 def _reply_in_time(exchange: Exchange, read_limit: float | None) -> Reply:

@@ -134,7 +134,7 @@ def test_it_says_what_is_wrong_with_a_fault(sandbox: Sandbox, fields: object, wo
 
 
 def test_it_knows_the_kinds() -> None:
-    named = "status delay invalid_json html truncate hang close drop_answer redirect drip refuse"
+    named = "status delay invalid_json html truncate hang close drop_answer redirect drip refuse move fail"
     assert set(named.split()) == KINDS
 
 
@@ -164,3 +164,31 @@ def test_it_serves_any_host_name(sandbox: Sandbox) -> None:
     with httpx.Client(transport=transport(sandbox), headers={"X-API-Key": "sandbox-key"}) as client:
         assert client.get("https://barrack.example/api/regions").status_code == 200
         assert client.get("sandbox://cloud/regions").status_code == 200
+
+
+def test_it_moves_an_operation_to_another_path(api: httpx.Client, sandbox: Sandbox) -> None:
+    sandbox.faults.arm("get_snapshot", "move", path="/v2/snaps/{snapshot_id}/facts")
+    assert api.get(f"/snapshots/{SNAPSHOT}").status_code == 405  # its other method stays where it was
+    assert api.get(f"/v2/snaps/{SNAPSHOT}/facts").json()["snapshot"]["snapshot_id"] == SNAPSHOT
+    assert sandbox.log.calls("get_snapshot")[0].path == f"/v2/snaps/{SNAPSHOT}/facts"
+    sandbox.faults.arm("list_regions", "move", path="/zones")
+    assert api.get("/regions").status_code == 404
+    assert api.get("/zones").status_code == 200
+    sandbox.faults.clear()
+    assert api.get("/regions").status_code == 200
+    assert api.get("/zones").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"operation": "list_regions", "kind": "move"},
+        {"operation": "list_regions", "kind": "move", "path": "zones"},
+        {"operation": "*", "kind": "move", "path": "/zones"},
+        {"operation": "list_regions", "kind": "status", "path": "/zones"},
+    ],
+    ids=str,
+)
+def test_it_refuses_a_move_that_leads_nowhere(sandbox: Sandbox, fields: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="move"):
+        sandbox.faults.arm_from(fields)

@@ -38,7 +38,34 @@ def test_it_filters_by_region_status_and_name(api: httpx.Client) -> None:
     active = api.get("/instances", params={"region": "US-1", "status": "ACTIVE"}).json()["instances"]
     assert [row["vm_name"] for row in active] == ["whisper-batch"]
     images = api.get("/images", params={"region": "CANADA-1"}).json()["images"]
-    assert [row["image_id"] for row in images] == [501, 502]
+    assert [row["image_id"] for row in images] == [501, 502, 505, 506]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/instances", "instances"),
+        ("/instances/snapshot-eligible", "vms"),
+        ("/firewalls/available-instances", "vms"),
+        ("/snapshots", "snapshots"),
+        ("/images", "images"),
+        ("/volumes", "volumes"),
+        ("/firewalls", "firewalls"),
+        ("/ssh-keys", "ssh_keys"),
+        ("/os-images", "images"),
+        ("/gpu-stocks", "stocks"),
+    ],
+)
+def test_it_filters_every_list_by_region(api: httpx.Client, path: str, name: str) -> None:
+    found = {region: api.get(path, params={"region": region}) for region in ("MOON-1", "US-1", "")}
+    assert {answer.status_code for answer in found.values()} == {200}
+    sizes = {region: len(answer.json()[name]) for region, answer in found.items()}
+    assert sizes["MOON-1"] == 0 < sizes["US-1"] <= sizes[""] == len(api.get(path).json()[name])
+
+
+@pytest.mark.parametrize("path", ["/snapshots", "/images", "/volumes", "/firewalls", "/ssh-keys"])
+def test_it_filters_by_no_state_where_there_is_no_such_filter(api: httpx.Client, path: str) -> None:
+    assert api.get(path, params={"status": "none"}).json()["pagination"]["total"] > 0
 
 
 def test_it_shows_one_of_each(api: httpx.Client) -> None:
@@ -117,3 +144,12 @@ def test_it_knows_its_addresses(api: httpx.Client) -> None:
 @pytest.mark.parametrize("content", [b"{", b"[]", b'"text"', b"\xff\xfe"])
 def test_it_refuses_a_body_that_is_no_json_object(api: httpx.Client, content: bytes) -> None:
     assert api.post("/snapshots", content=content).status_code == 400
+
+
+def test_it_narrows_the_posted_price_list_by_query_and_body(api: httpx.Client) -> None:
+    by_query = api.post("/pricing/?resource_type=gpus&tier=legacy").json()["pricing_data"]
+    assert (set(by_query), set(by_query["gpus"]["pricing"])) == ({"gpus", "metadata"}, {"legacy"})
+    by_both = api.post("/pricing/?resource_type=gpus", json={"resource_type": "volumes"}).json()["pricing_data"]
+    assert set(by_both) == {"volumes", "metadata"}
+    wrong = api.post("/pricing/?resource_type=moons", json={"resource_type": "volumes"})
+    assert (wrong.status_code, set(wrong.json()["details"])) == (422, {"resource_type"})

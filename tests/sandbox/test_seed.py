@@ -1,10 +1,12 @@
 """The demo is the same at every start; other worlds hold what was asked for."""
 
 from collections import Counter
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from barrack_web.sandbox.os_image_data import has_os_image
 from barrack_web.sandbox.seed import build
 from barrack_web.sandbox.server import Sandbox
 
@@ -16,14 +18,17 @@ STATUSES = {
 
 def timeless(sandbox: Sandbox) -> dict[str, object]:
     world = sandbox.world.dump()
-    for kind in ("instances", "snapshots", "images"):
-        for record in world[kind]:
-            for name in ("created_at", "updated_at"):
-                record.pop(name, None)
-        for rule in [rule for record in world[kind] for rule in record.get("security_rules", [])]:
-            rule.pop("created_at")
     world.pop("now")
-    return world
+    found = without_times(world)
+    assert isinstance(found, dict)
+    return found
+
+
+def without_times(value: object) -> object:
+    if isinstance(value, dict):
+        times = {"created_at", "updated_at"}
+        return {name: without_times(item) for name, item in value.items() if name not in times}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
 
 
 def test_it_is_the_same_at_every_start() -> None:
@@ -48,6 +53,45 @@ def test_it_shows_every_state_of_an_instance(sandbox: Sandbox) -> None:
     assert any(record["status"] == "ACTIVE" and not record["public_ip"] for record in instances)
 
 
+def test_it_runs_instances_on_several_systems(sandbox: Sandbox) -> None:
+    systems = {record["image"]["name"]: record["region"] for record in sandbox.world.instances.values()}
+    own = {image["name"]: image["region"] for image in sandbox.world.images.values()}
+    assert {name.split()[0] for name in set(systems) - set(own)} == {"Ubuntu", "Debian", "Rocky"}
+    assert {name: systems[name] for name in set(systems) & set(own)} == {"ci-runner-template": "CANADA-1"}
+    for record in sandbox.world.instances.values():
+        name, region = record["image"]["name"], record["region"]
+        assert has_os_image(name, region) or own.get(name) == region
+
+
+def test_it_has_ended_bills_of_every_kind(sandbox: Sandbox) -> None:
+    world = sandbox.world
+    ended = {
+        kind: {period.resource_id: period for period in world.periods(kind) if period.end}
+        for kind in ("instances", "snapshots", "volumes")
+    }
+    assert {kind: set(periods) for kind, periods in ended.items()} == {
+        "instances": {"BRK-123560D", "BRK-123548D"},
+        "snapshots": {"BRK-123412S"},
+        "volumes": {"BRK-123420V"},
+    }
+    for period in [period for periods in ended.values() for period in periods.values()]:
+        assert period.end is not None
+        assert period.start + timedelta(minutes=period.minutes) == period.end < world.now()
+        assert period.cost > 0
+
+
+def test_it_bills_the_sleep_after_the_run(sandbox: Sandbox) -> None:
+    asleep, ran = sandbox.world.periods("instances", "BRK-123548D")
+    assert (ran.billing_id, asleep.billing_id) == ("BRK-123548DB", "BRK-123548DB2")
+    assert (ran.minutes, ran.end, asleep.end) == (190 * 60, asleep.start, None)
+    assert ran.rate > asleep.rate > 0
+
+
+def test_it_has_more_of_one_gpu_than_the_stock_says(api: httpx.Client) -> None:
+    rows = api.get("/gpu-stocks").json()["stocks"]
+    assert [(row["region"], row["model"]) for row in rows if row["available"] == "200+"] == [("CANADA-1", "RTX-A6000")]
+
+
 def test_it_has_snapshots_of_every_sort(sandbox: Sandbox) -> None:
     snapshots = list(sandbox.world.snapshots.values())
     assert len(snapshots) == 23
@@ -59,16 +103,27 @@ def test_it_has_snapshots_of_every_sort(sandbox: Sandbox) -> None:
     assert any("\n\n" in (record["description"] or "") for record in snapshots)
     assert any(record["cpu"] is None for record in snapshots)
     assert any(record["instance_id"] not in sandbox.world.instances for record in snapshots)
-    with_image = {record["snapshot_id"] for record in snapshots if record["is_image"]}
-    assert with_image == {image["snapshot_id"] for image in sandbox.world.images.values()}
 
 
-def test_it_stays_as_it_is_and_can_be_paid_for_days(sandbox: Sandbox) -> None:
+def test_it_has_images_of_every_sort(sandbox: Sandbox) -> None:
+    images, snapshots = sandbox.world.images.values(), sandbox.world.snapshots
+    assert {image["status"] for image in images} == {"SUCCESS", "Available", "Creating", "ERROR"}
+    sources = {image["snapshot_id"] for image in images}
+    assert {key for key, record in snapshots.items() if record["is_image"]} == sources & set(snapshots)
+    assert len(sources - set(snapshots)) == 1, "the snapshot of one image is gone"
+
+
+@pytest.mark.parametrize("currency", ["USD", "EUR", "INR"])
+def test_it_stays_as_it_is_and_can_be_paid_for_days(currency: str) -> None:
+    sandbox = Sandbox(seed="demo", speed=0, currency=currency)
     before = {key: record["status"] for key, record in sandbox.world.instances.items()}
     sandbox.world.advance(3 * 86400)
     assert {key: record["status"] for key, record in sandbox.world.instances.items()} == before
     assert sandbox.world.snapshots["BRK-123536S"]["status"] == "CREATING"
-    assert sandbox.world.balances["USD"] > 0
+    assert sandbox.world.firewalls["38"]["status"] == "CREATING"
+    assert sandbox.world.balance() > 0
+    sandbox.world.advance(2 * 86400)
+    assert sandbox.world.balance() < 0
 
 
 def test_it_lacks_stock_for_some_of_its_snapshots(api: httpx.Client) -> None:

@@ -93,6 +93,13 @@ def test_it_refuses_a_taken_snapshot_name(api: httpx.Client) -> None:
     assert set(answer.json()["details"]) == {"name"}
 
 
+def test_it_refuses_the_name_of_an_image_for_a_snapshot_that_becomes_one(api: httpx.Client) -> None:
+    named = {**NEW, "name": "golden-cuda"}
+    answer = api.post("/snapshots", json={**named, "create_as_image": True})
+    assert (answer.status_code, answer.json()["error"], set(answer.json()["details"])) == (409, "NAME_TAKEN", {"name"})
+    assert api.post("/snapshots", json=named).status_code == 201
+
+
 def test_it_refuses_a_snapshot_without_credit_or_profile(api: httpx.Client, sandbox: Sandbox) -> None:
     sandbox.world.balances["USD"] = Decimal(0)
     answer = api.post("/snapshots", json=NEW)
@@ -176,6 +183,7 @@ def test_it_forgets_the_image_of_a_snapshot_deleted_too_early(api: httpx.Client,
     assert api.delete(f"/snapshots/{snapshot_id}").status_code == 200
     sandbox.world.advance(600)
     assert all(image["name"] != "fresh" for image in sandbox.world.images.values())
+    assert api.post("/images", json={"snapshot_id": SNAPSHOT, "name": "fresh"}).status_code == 200
 
 
 def test_it_makes_images_of_complete_snapshots_under_new_names(api: httpx.Client, sandbox: Sandbox) -> None:

@@ -24,6 +24,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=9000, help="port to listen on; 0 takes a free one")
         parser.add_argument("--key", default="sandbox-key", help="the API key it accepts")
         parser.add_argument("--speed", type=float, default=1.0, help="divides how long transitions take; 0 stops them")
+        parser.add_argument("--currency", default="USD", help="the account's currency: USD, EUR or INR (default: USD)")
         parser.add_argument("--latency", type=_latency, default=0.0, help="seconds added to each call")
         parser.add_argument("--seed", default="demo", help='"demo", "empty" or counts: {"instances": 200}')
         parser.add_argument(
@@ -58,6 +59,7 @@ class Command(BaseCommand):
                 key=options["key"],
                 speed=options["speed"],
                 latency=options["latency"],
+                currency=options["currency"],
             )
             for fault in options["fault"]:
                 sandbox.faults.arm_from(json.loads(fault))

@@ -2,14 +2,24 @@
 
 import re
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from barrack_web.sandbox.world import World
 
 Json = dict[str, Any]
 Answer = tuple[int, Json]
-Handler = Callable[[World, dict[str, str], dict[str, str], Json], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Streamed:
+    """An answer that comes in pieces, as server-sent events: the data of each. Strings are sent as they are."""
+
+    events: tuple[Json | str, ...]
+
+
+Handler = Callable[[World, dict[str, str], dict[str, str], Json], Answer | Streamed]
 
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 100
@@ -52,14 +62,24 @@ def request_id() -> str:
     return uuid.uuid4().hex[:8]
 
 
-def ok(message: str, *, status: int = 200, **payload: object) -> Answer:
-    """Return a status and the success envelope around the payload."""
-    return status, {"success": True, "message": message, **payload, "request_id": request_id()}
+def ok(message: str, *, http_status: int = 200, **payload: object) -> Answer:
+    """Return an HTTP status and the success envelope around the payload, which may have a `status` of its own."""
+    return http_status, {"success": True, "message": message, **payload, "request_id": request_id()}
 
 
 def missing(what: str) -> ApiError:
     """Return the 404 for something that does not exist in the account."""
     return ApiError(404, "NOT_FOUND", f"{what} not found")
+
+
+def bad_query(name: str, sentence: str) -> ApiError:
+    """Return the 400 for a query parameter that cannot be."""
+    return ApiError(400, "BAD_REQUEST", f"{name}: {sentence}", {name: sentence})
+
+
+def bad_state(sentence: str, code: str = "INVALID_STATE") -> ApiError:
+    """Return the 409 for something that is not in the state for what was asked."""
+    return ApiError(409, code, sentence)
 
 
 def invalid(**details: str) -> ApiError:
@@ -94,13 +114,17 @@ def checked_name(body: Json, field: str) -> str:
     return name
 
 
-def checked_text(body: Json, field: str, *, required: bool = False) -> str | None:
-    """Return a text or null; raise the 422 for another type, or for an absent key that is required."""
+def checked_text(body: Json, field: str, *, required: bool = False, longest: int | None = None) -> str | None:
+    """Return a text or null; raise the 422 for another type, too many characters, or a required key that is absent."""
     if required and field not in body:
         raise invalid(**{field: "This field is required; it may be empty."})
     text = body.get(field)
     if text is not None and not isinstance(text, str):
         raise invalid(**{field: "This must be text."})
+    if text is not None and "\0" in text:
+        raise invalid(**{field: "A text holds no NUL characters."})
+    if text is not None and longest is not None and len(text) > longest:
+        raise invalid(**{field: f"Use at most {longest} characters."})
     return text
 
 
@@ -112,6 +136,23 @@ def checked_flag(body: Json, field: str) -> bool:
     return flag
 
 
+def checked_ids(body: Json, field: str, *, least: int = 1) -> list[str]:
+    """Return a list of ids; raise the 422 when it is not a list of texts, is too short, or names one twice."""
+    ids = body.get(field)
+    if not isinstance(ids, list) or not all(isinstance(item, str) and item for item in ids):
+        raise invalid(**{field: "This must be a list of ids."})
+    if len(ids) < least:
+        raise invalid(**{field: "Name at least one."})
+    if len(set(ids)) < len(ids):
+        raise invalid(**{field: "Name each only once."})
+    return ids
+
+
+def public(record: Json) -> Json:
+    """Return a record without what is the sandbox's own: the keys that begin with an underscore."""
+    return {name: value for name, value in record.items() if not name.startswith("_")}
+
+
 def page_of(rows: list[Any], query: dict[str, str]) -> tuple[list[Any], Json]:
     """Return the rows of the page asked for and its four paging keys; raise the 400 for a bad page or limit."""
     page = _whole(query, "page", default=1, most=None)
@@ -119,18 +160,6 @@ def page_of(rows: list[Any], query: dict[str, str]) -> tuple[list[Any], Json]:
     start = (page - 1) * limit
     paging = {"page": page, "limit": limit, "total": len(rows), "total_pages": -(-len(rows) // limit)}
     return rows[start : start + limit], paging
-
-
-def filtered(records: Iterable[Json], query: dict[str, str], *, search_in: str = "") -> list[Json]:
-    """Return the records that match the query: `region`, `status`, and `search` within the field `search_in`."""
-    region, status, needle = query.get("region"), query.get("status"), query.get("search", "").casefold()
-    return [
-        record
-        for record in records
-        if (not region or record.get("region") == region)
-        and (not status or record.get("status") == status)
-        and (not (search_in and needle) or needle in str(record.get(search_in, "")).casefold())
-    ]
 
 
 def _whole(query: dict[str, str], name: str, *, default: int, most: int | None) -> int:

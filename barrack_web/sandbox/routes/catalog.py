@@ -7,7 +7,6 @@ from typing import Any
 from barrack_web.sandbox.prices import (
     CURRENCIES,
     GPU_MODELS,
-    MINIMUM_VOLUME_GB,
     SNAPSHOT_PRICES,
     SNAPSHOT_UNIT_GB,
     TIERS,
@@ -69,7 +68,9 @@ def get_pricing(world: World, _params: dict[str, str], query: dict[str, str], _b
 
 def query_pricing(world: World, _params: dict[str, str], query: dict[str, str], body: Json) -> Answer:
     """Answer the price list, narrowed by the body (or the query); 422 for a value outside the catalog."""
-    return _pricing(world, {**_from_query(query), **body}, refusal=422)
+    asked = _from_query(query)
+    _check(asked, refusal=422)  # also what the body names again
+    return _pricing(world, {**asked, **body}, refusal=422)
 
 
 def _from_query(query: dict[str, str]) -> Json:
@@ -80,17 +81,23 @@ def _from_query(query: dict[str, str]) -> Json:
     }
 
 
-def _pricing(world: World, wanted: Json, *, refusal: int) -> Answer:
+def _check(wanted: Json, *, refusal: int) -> None:
     wrong = {name: hint for name, (accepts, hint) in _FILTERS.items() if name in wanted and not accepts(wanted[name])}
     if wrong:
         raise ApiError(refusal, "VALIDATION_ERROR", "Some price filters are not valid", dict(wrong))
+
+
+def _pricing(world: World, wanted: Json, *, refusal: int) -> Answer:
+    _check(wanted, refusal=refusal)
     sections = {"volumes": _volumes, "snapshots": _snapshots, "gpus": _gpus}
     chosen = wanted.get("resource_type")
     data: Json = {name: build(wanted) for name, build in sections.items() if chosen in {None, name}}
+    if "volumes" in data:
+        data["volumes"].update(_least(world, "minimum_size_gb"))
     data["metadata"] = {
         "supported_currencies": list(CURRENCIES),
         "supported_tiers": list(TIERS),
-        "volume_minimum_size_gb": MINIMUM_VOLUME_GB,
+        **_least(world, "volume_minimum_size_gb"),
         "authenticated_user": "sandbox",
         "authentication_type": "api_key",
         "timestamp": int(world.now().timestamp()),
@@ -110,11 +117,12 @@ def _volumes(wanted: Json) -> Json:
         for tier, kinds in VOLUME_PRICES.items()
         if wanted.get("tier") in {None, tier}
     }
-    return {
-        "pricing": pricing,
-        "minimum_size_gb": MINIMUM_VOLUME_GB,
-        "description": "Volumes are charged by their provisioned size.",
-    }
+    return {"pricing": pricing, "description": "Volumes are charged by their provisioned size."}
+
+
+def _least(world: World, name: str) -> Json:
+    """Return the least size of a volume under this name; nothing when the account has no rule of its own."""
+    return {} if world.volume_minimum_gb is None else {name: world.volume_minimum_gb}
 
 
 def _snapshots(wanted: Json) -> Json:

@@ -6,9 +6,9 @@ from barrack_web.sandbox.routes.answers import (
     ApiError,
     Json,
     Route,
+    bad_state,
     checked_name,
     checked_text,
-    filtered,
     find,
     invalid,
     name_taken,
@@ -16,6 +16,7 @@ from barrack_web.sandbox.routes.answers import (
     ok,
     page_of,
 )
+from barrack_web.sandbox.routes.filters import matching
 from barrack_web.sandbox.world import World, iso
 
 CREATING_SECONDS = 90
@@ -51,13 +52,29 @@ def make_from_snapshot(world: World, snapshot: Json, name: str, description: str
 
 def list_images(world: World, _params: dict[str, str], query: dict[str, str], _body: Json) -> Answer:
     """Answer a page of the images, filtered by region and a part of the name."""
-    rows, paging = page_of(filtered(world.images.values(), _without_status(query), search_in="name"), query)
+    rows, paging = page_of(matching(world.images.values(), query, search_in="name"), query)
     return ok("Images retrieved", images=rows, pagination=paging)
 
 
 def get_image(world: World, params: dict[str, str], _query: dict[str, str], _body: Json) -> Answer:
     """Answer one image, or 404."""
     return ok("Image retrieved", image=find(world.images, params["image_id"], "Image"))
+
+
+def delete_image(world: World, params: dict[str, str], _query: dict[str, str], _body: Json) -> Answer:
+    """Remove an image for good; instances made of it stay. 404, 409 while it is made or an instance is made of it."""
+    image = find(world.images, params["image_id"], "Image")
+    if normal(image.get("status")) == "CREATING":
+        raise bad_state("The image is still being made.")
+    users = (r for r in world.instances.values() if r.get("_image_id") == params["image_id"])
+    if any(normal(record.get("status")) == "CREATING" for record in users):
+        raise bad_state("An instance is being made of this image.", "IMAGE_IN_USE")
+    del world.images[params["image_id"]]
+    snapshot = world.snapshots.get(str(image.get("snapshot_id")))
+    if snapshot is not None:
+        others = (other.get("snapshot_id") for other in world.images.values())
+        snapshot["is_image"] = snapshot["snapshot_id"] in others
+    return ok("Image deleted", image_id=image["image_id"])
 
 
 def create_image_from_snapshot(world: World, _params: dict[str, str], _query: dict[str, str], body: Json) -> Answer:
@@ -104,13 +121,10 @@ def _relationship(world: World, snapshot_id: str) -> Json:
     return ok("Relationship retrieved", snapshot_id=snapshot_id, has_image=bool(images), images=images)[1]
 
 
-def _without_status(query: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in query.items() if name != "status"}
-
-
 ROUTES = (
     Route("list_images", "GET", "/images", list_images),
     Route("get_image", "GET", "/images/{image_id}", get_image),
+    Route("delete_image", "DELETE", "/images/{image_id}", delete_image),
     Route("create_image_from_snapshot", "POST", "/images", create_image_from_snapshot),
     Route("get_snapshot_image_relationship", "GET", "/snapshots/{snapshot_id}/image", get_snapshot_image_relationship),
     Route("list_snapshot_image_relationships", "POST", "/snapshots/images/batch", list_snapshot_image_relationships),

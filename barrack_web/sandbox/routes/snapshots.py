@@ -1,7 +1,7 @@
 """Snapshots: made of ACTIVE instances, restored into new ones."""
 
 from barrack_web.sandbox.prices import RESTORABLE_STATUSES, normal
-from barrack_web.sandbox.routes import images, instances
+from barrack_web.sandbox.routes import images, instances, stock
 from barrack_web.sandbox.routes.answers import (
     Answer,
     ApiError,
@@ -10,7 +10,6 @@ from barrack_web.sandbox.routes.answers import (
     checked_flag,
     checked_name,
     checked_text,
-    filtered,
     find,
     invalid,
     name_taken,
@@ -18,6 +17,7 @@ from barrack_web.sandbox.routes.answers import (
     ok,
     page_of,
 )
+from barrack_web.sandbox.routes.filters import matching
 from barrack_web.sandbox.world import World, iso
 
 _LEAST_SECONDS = 30
@@ -26,8 +26,7 @@ _SECONDS_PER_GB = 0.3
 
 def list_snapshots(world: World, _params: dict[str, str], query: dict[str, str], _body: Json) -> Answer:
     """Answer a page of the snapshots, filtered by region and a part of the name."""
-    wanted = {name: value for name, value in query.items() if name in {"region", "search"}}
-    rows, paging = page_of(filtered(world.snapshots.values(), wanted, search_in="snapshot_name"), query)
+    rows, paging = page_of(matching(world.snapshots.values(), query, search_in="snapshot_name"), query)
     return ok("Snapshots retrieved", snapshots=rows, pagination=paging)
 
 
@@ -59,7 +58,7 @@ def create_snapshot(world: World, _params: dict[str, str], _query: dict[str, str
     snapshot = _begin(world, instance, name, description, as_image=as_image)
     return ok(
         "Snapshot creation started",
-        status=201,
+        http_status=201,
         snapshot_id=snapshot["snapshot_id"],
         snapshot=snapshot,
         tier=snapshot["tier"],
@@ -83,7 +82,7 @@ def restore_snapshot(world: World, params: dict[str, str], _query: dict[str, str
         raise ApiError(409, "INVALID_STATE", sentence)
     if instances.name_in_use(world, name):
         raise name_taken("new_vm_name", name, "an instance")
-    instances.reserve(world, snapshot["region"], snapshot.get("gpu_type"), snapshot.get("gpu_count") or 0)
+    stock.reserve(world, snapshot["region"], snapshot.get("gpu_type"), snapshot.get("gpu_count") or 0)
     instance = instances.make_from_snapshot(world, snapshot, name)
     world.restores[instance["instance_id"]] = snapshot["snapshot_id"]
     return ok(
@@ -103,7 +102,6 @@ def delete_snapshot(world: World, params: dict[str, str], _query: dict[str, str]
     if any(normal(world.instances.get(key, {}).get("status")) == "CREATING" for key in restoring):
         raise ApiError(409, "RESTORE_IN_PROGRESS", "An instance is being restored from this snapshot.")
     del world.snapshots[snapshot_id]
-    world.images_wanted.discard(snapshot_id)
     return ok("Snapshot deleted", snapshot_id=snapshot_id, tier=snapshot.get("tier"))
 
 

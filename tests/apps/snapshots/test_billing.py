@@ -168,7 +168,7 @@ def test_it_shows_hostile_records_safely(viewer: Client, sandbox: Sandbox, text:
     response = viewer.get(URL)
     assert response.status_code == 200
     assert not unescaped(response)
-    assert len(rows(body(response))) == 19
+    assert len(rows(body(response))) == 20
     assert len(body(response)) < 80_000
 
 
