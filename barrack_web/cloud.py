@@ -8,6 +8,7 @@ from functools import partial
 import msgspec
 from django.conf import settings
 
+from barrack_web import capabilities
 from barrack_web.cached import Read, Source
 from barrack_web.client import (
     BalanceSheet,
@@ -63,6 +64,7 @@ def _new_client() -> Client:
         read=settings.API_READ_SECONDS,
         write=settings.API_WRITE_SECONDS,
         look_up=settings.API_LOOK_UP_SECONDS,
+        stream=settings.API_STREAM_SECONDS,
     )
     if settings.SANDBOX:
         cloud = sandbox()
@@ -73,6 +75,8 @@ def _new_client() -> Client:
         auth_header=settings.BARRACK_API_AUTH_HEADER,
         auth_prefix=settings.BARRACK_API_AUTH_PREFIX,
         limits=limits,
+        operations=settings.BARRACK_API_OVERRIDES.operations,
+        names=settings.BARRACK_API_OVERRIDES.names,
     )
 
 
@@ -161,7 +165,12 @@ images_of: Source[dict[str, SnapshotImages]] = Source(
     lambda key: client().images.relationships(key.split(",")),
     _as_balance,
 )
-regions: Source[Listing[Region]] = Source("regions", Listing[Region], lambda _: client().catalog.regions(), _as_catalog)
+regions: Source[Listing[Region]] = Source(
+    "regions",
+    Listing[Region],
+    capabilities.offered("list_regions", lambda _: client().catalog.regions()),
+    _as_catalog,
+)
 prices: Source[Prices] = Source("prices", Prices, lambda _: client().catalog.prices(), _as_catalog)
 balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client().billing.balance(), _as_balance)
 

@@ -8,6 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from barrack_web.client import BadOverrides, Overrides, load_overrides
+
 
 def text(name: str, default: str = "") -> str:
     """Return the variable's text, or that of the file that NAME_FILE names. Raises ImproperlyConfigured for both."""
@@ -61,6 +63,15 @@ def _number(name: str, default: float, low: float, high: float, kind: Callable[[
 def words(name: str) -> list[str]:
     """Return the comma-separated words of the variable."""
     return [word.strip() for word in text(name).split(",") if word.strip()]
+
+
+def overrides(name: str) -> Overrides:
+    """Return the changed facts of the API from the TOML file that the variable names; none when it is unset."""
+    file = os.environ.get(name, "").strip()  # a file by itself, so NAME_FILE would say nothing more
+    try:
+        return load_overrides(file) if file else Overrides()
+    except BadOverrides as error:
+        raise ImproperlyConfigured(f"{name}: {error}.") from None
 
 
 def database(name: str, default: Path) -> dict[str, object]:

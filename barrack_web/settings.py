@@ -26,13 +26,20 @@ BARRACK_API_AUTH_HEADER = env.matching(
     "BARRACK_API_AUTH_HEADER", "X-API-Key", r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", "the name of a header, such as X-API-Key"
 )
 BARRACK_API_AUTH_PREFIX = env.matching("BARRACK_API_AUTH_PREFIX", "", r"[ -~]*", "a word such as Bearer")
+BARRACK_API_OVERRIDES = env.overrides("BARRACK_API_OVERRIDES")
+if SANDBOX and env.text("BARRACK_API_OVERRIDES"):
+    raise ImproperlyConfigured(
+        "BARRACK_API_OVERRIDES is set, but BARRACK_API_KEY is not: the sandbox inside the portal needs no overrides."
+    )
 SANDBOX_SPEED = env.number("SANDBOX_SPEED", 20, low=0, high=10_000)
 SANDBOX_LATENCY = env.number("SANDBOX_LATENCY", 0, low=0, high=60)
 
-# Seconds that the client waits: to connect, for a read, for a write, and to look up what a broken-off write did.
+# Seconds that the client waits: to connect, for a read, for a write, for a whole answer of the assistant, and to look
+# up what a broken-off write did.
 API_CONNECT_SECONDS = env.number("API_CONNECT_SECONDS", 2, low=0.05, high=10)
 API_READ_SECONDS = env.number("API_READ_SECONDS", 6, low=0.05, high=10)
 API_WRITE_SECONDS = env.number("API_WRITE_SECONDS", 5, low=0.05, high=10)
+API_STREAM_SECONDS = env.number("API_STREAM_SECONDS", 60, low=1, high=600)
 API_LOOK_UP_SECONDS = env.number("API_LOOK_UP_SECONDS", 3, low=0.05, high=5)
 
 # Seconds for which an answer of the API is shown without asking again.

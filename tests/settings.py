@@ -3,7 +3,16 @@
 import atexit
 import os
 
-for name in ("BARRACK_API_KEY", "BARRACK_API_URL", "SECRET_KEY", "ALLOWED_HOSTS", "DEBUG", "HTTPS", "CACHE_URL"):
+for name in (
+    "BARRACK_API_KEY",
+    "BARRACK_API_URL",
+    "BARRACK_API_OVERRIDES",
+    "SECRET_KEY",
+    "ALLOWED_HOSTS",
+    "DEBUG",
+    "HTTPS",
+    "CACHE_URL",
+):
     os.environ.pop(name, None)
 os.environ["SECRET_KEY"] = "the-tests-use-no-secret-worth-keeping-0123456789"
 

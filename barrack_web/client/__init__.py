@@ -1,8 +1,18 @@
 """The client of the Barrack API: typed answers and one tree of errors. What stands here is all that others import."""
 
-from .billing import Balance, BalanceSheet
-from .catalog import Price, Prices, Region
+from .assistant import (
+    AIModel,
+    AITransaction,
+    AIUsage,
+    ChatAnswer,
+    ChatMessage,
+    ChatPiece,
+    TokenUsage,
+)
+from .billing import Balance, BalanceSheet, BillingPage, BillingRecord, BillingSummary
+from .catalog import GPUSpec, GPUStock, OSImage, PricingRequest, Region, Specs
 from .client import Client
+from .deployment import Deployment, DeploymentRequest
 from .errors import (
     BadKey,
     BarrackError,
@@ -18,33 +28,51 @@ from .errors import (
     TooMany,
     Unreachable,
 )
-from .images import Image, ImageCreated, SnapshotImages
+from .firewalls import (
+    AttachedFirewall,
+    Firewall,
+    FirewallAccepted,
+    FirewallAttachment,
+    FirewallRequest,
+    FirewallVM,
+    Protocol,
+)
+from .images import Image, ImageCreated, ImageDeleted, SnapshotImages
 from .instances import (
+    HibernatedCount,
+    HibernationBilling,
     Instance,
+    InstanceAccepted,
     InstanceBilling,
+    PublicIPToggled,
+    RecentHibernation,
+    RuleAdded,
+    RuleRemoved,
     UserInstance,
     VMFlavor,
     VMImage,
-    VMSecurityRule,
     VMVolumeAttachment,
 )
 from .operations import OPERATIONS, Operation
-from .reading import Listing
-from .snapshots import (
-    Accepted,
-    BillingPage,
-    BillingRecord,
-    BillingSummary,
-    RestoreAccepted,
-    Snapshot,
-    SnapshotCreated,
-)
-from .transport import TimeLimits, request_id_var
+from .overrides import BadOverrides, Overrides, load_overrides
+from .prices import Price, Prices
+from .reading import Accepted, Listing
+from .rules import FirewallRule, FirewallRuleRequest, SecurityRuleRequest, VMSecurityRule
+from .scripts import Script, ScriptChange, ScriptRequest, ScriptSaved, ScriptsDeleted
+from .snapshots import RestoreAccepted, Snapshot, SnapshotCreated, SnapshotDeleted
+from .ssh_keys import SSHKey, SSHKeyCreated, SSHKeyDeleted
+from .transport import Observer, TimeLimits, request_id_var
+from .volumes import Volume, VolumeAccepted, VolumeDeleted, VolumeListing, VolumeRequest, VolumesMoved
 
 __all__ = [
     "OPERATIONS",
+    "AIModel",
+    "AITransaction",
+    "AIUsage",
     "Accepted",
+    "AttachedFirewall",
     "BadKey",
+    "BadOverrides",
     "Balance",
     "BalanceSheet",
     "BarrackError",
@@ -52,29 +80,68 @@ __all__ = [
     "BillingRecord",
     "BillingSummary",
     "Broken",
+    "ChatAnswer",
+    "ChatMessage",
+    "ChatPiece",
     "Client",
     "Conflict",
+    "Deployment",
+    "DeploymentRequest",
+    "Firewall",
+    "FirewallAccepted",
+    "FirewallAttachment",
+    "FirewallRequest",
+    "FirewallRule",
+    "FirewallRuleRequest",
+    "FirewallVM",
     "Forbidden",
+    "GPUSpec",
+    "GPUStock",
+    "HibernatedCount",
+    "HibernationBilling",
     "Image",
     "ImageCreated",
+    "ImageDeleted",
     "Instance",
+    "InstanceAccepted",
     "InstanceBilling",
     "Invalid",
     "Listing",
     "Missing",
     "NoCredit",
     "NoStock",
+    "OSImage",
+    "Observer",
     "Operation",
+    "Overrides",
     "Price",
     "Prices",
+    "PricingRequest",
+    "Protocol",
+    "PublicIPToggled",
+    "RecentHibernation",
     "Refused",
     "Region",
     "RestoreAccepted",
+    "RuleAdded",
+    "RuleRemoved",
+    "SSHKey",
+    "SSHKeyCreated",
+    "SSHKeyDeleted",
+    "Script",
+    "ScriptChange",
+    "ScriptRequest",
+    "ScriptSaved",
+    "ScriptsDeleted",
+    "SecurityRuleRequest",
     "Snapshot",
     "SnapshotCreated",
+    "SnapshotDeleted",
     "SnapshotImages",
+    "Specs",
     "TimeLimits",
     "TimedOut",
+    "TokenUsage",
     "TooMany",
     "Unreachable",
     "UserInstance",
@@ -82,5 +149,12 @@ __all__ = [
     "VMImage",
     "VMSecurityRule",
     "VMVolumeAttachment",
+    "Volume",
+    "VolumeAccepted",
+    "VolumeDeleted",
+    "VolumeListing",
+    "VolumeRequest",
+    "VolumesMoved",
+    "load_overrides",
     "request_id_var",
 ]

@@ -276,8 +276,8 @@ def _location(row: Mapping[str, object]) -> str:
 
 
 def _problem(value: object) -> str:
-    if isinstance(value, Mapping):
-        return _problem(value.get("message") or value.get("msg"))
+    if isinstance(value, Mapping):  # one level only: an answer can be nested as deep as the interpreter's stack
+        value = value.get("message") or value.get("msg")
     if isinstance(value, list):
         return clean(" ".join(part for part in value[:5] if isinstance(part, str)))
     return clean(_text(value))

@@ -8,7 +8,8 @@ from typing import Final
 import msgspec
 
 from .operations import is_possible_id
-from .reading import ResourceId, settle
+from .paging import walk
+from .reading import Accepted, Listing, ResourceId, settle
 from .states import SNAPSHOT_IN_TRANSITION, USABLE, plain
 from .transport import Transport
 
@@ -41,12 +42,37 @@ class Image(msgspec.Struct, frozen=True):
         return plain(self.status or "") in SNAPSHOT_IN_TRANSITION
 
 
-class ImageCreated(msgspec.Struct, frozen=True):
+class ImageRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """A new image of a complete snapshot (source: user documentation; spelling on the wire assumed)."""
+
+    snapshot_id: str
+    name: str
+    description: str = ""
+
+
+class ImageCreated(Accepted, frozen=True):
     """What the API said to a new image; any part may be missing (source: assumed)."""
 
-    image_id: str | None = None
+    image_id: ResourceId | None = None
     image: Image | None = None
-    request_id: str | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, ids=("image_id",))
+
+
+class ImageDeleted(Accepted, frozen=True):
+    """An image is gone (source: assumed)."""
+
+    image_id: ResourceId | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, ids=("image_id",))
+
+
+class SnapshotIds(msgspec.Struct, frozen=True):
+    """The snapshots whose images are asked for, at most 100 (source: assumed)."""
+
+    snapshot_ids: list[str]
 
 
 class SnapshotImages(msgspec.Struct, frozen=True):
@@ -63,14 +89,29 @@ class Images:
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
+    def list(self, *, within: float | None = None) -> Listing[Image]:
+        """Every custom image of the account, all pages walked."""
+        return walk(self._transport, "list_images", Image, lambda row: row.image_id, within=within)
+
+    def get(self, image_id: str, *, within: float | None = None) -> Image:
+        """One image. Raises Missing when there is none of that id."""
+        call = self._transport.prepare("get_image", ids={"image_id": image_id}, within=within)
+        return self._transport.send(call).one(Image)
+
     def create_from_snapshot(
         self, *, snapshot_id: str, name: str, description: str = "", within: float | None = None
     ) -> ImageCreated:
         """Makes an image from a snapshot that is SUCCESS or available (source: user documentation). Never repeated."""
-        body = {"snapshot_id": snapshot_id, "name": name, "description": description}
+        body = ImageRequest(snapshot_id=snapshot_id, name=name, description=description)
         answer = self._transport.send(self._transport.prepare("create_image_from_snapshot", body=body, within=within))
-        image = answer.one_or_none(Image)
-        return ImageCreated(answer.text("image_id") or (image.image_id if image else None), image, answer.request_id)
+        said, made = answer.accepted(ImageCreated), answer.one_or_none(Image)
+        image_id = said.image_id or (made.image_id if made else None)
+        return msgspec.structs.replace(said, image_id=image_id, image=made)
+
+    def delete(self, image_id: str, *, within: float | None = None) -> ImageDeleted:
+        """Deletes an image for good; instances made of it stay. Raises Conflict while it is in use."""
+        call = self._transport.prepare("delete_image", ids={"image_id": image_id}, within=within)
+        return self._transport.send(call).accepted(ImageDeleted)
 
     def relationship(self, snapshot_id: str, *, within: float | None = None) -> SnapshotImages:
         """The images of one snapshot. Raises Missing when there is no such snapshot."""
@@ -88,7 +129,7 @@ class Images:
         name = "list_snapshot_image_relationships"
         deadline = self._transport.deadline(self._transport.operation(name), within)
         calls = [
-            self._transport.prepare(name, body={"snapshot_ids": wanted[start : start + BATCH]}, deadline=deadline)
+            self._transport.prepare(name, body=SnapshotIds(wanted[start : start + BATCH]), deadline=deadline)
             for start in range(0, len(wanted), BATCH)
         ]
         answers = self._transport.send_all(calls)

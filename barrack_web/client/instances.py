@@ -5,8 +5,11 @@ from decimal import Decimal
 
 import msgspec
 
+from .billing import BillingPage, billing_page
+from .deployment import Deployment, DeploymentRequest
 from .paging import walk
-from .reading import Listing, ResourceId, settle
+from .reading import Accepted, Listing, ResourceId, settle
+from .rules import SecurityRuleRequest, VMSecurityRule
 from .states import INSTANCE_IN_TRANSITION, instance_state
 from .transport import Transport
 
@@ -31,23 +34,6 @@ class VMImage(msgspec.Struct, frozen=True):
     """The operating system image an instance was made from."""
 
     name: str | None = None
-
-
-class VMSecurityRule(msgspec.Struct, frozen=True):
-    """One rule of an instance's own firewall; ports from 1 to 65535, None for ICMP (source: user documentation)."""
-
-    id: ResourceId
-    direction: str
-    protocol: str
-    ethertype: str | None = None
-    remote_ip_prefix: str | None = None
-    port_range_min: int | None = None
-    port_range_max: int | None = None
-    status: str | None = None
-    created_at: datetime | None = None
-
-    def __post_init__(self) -> None:
-        settle(self, ids=("id",), times=("created_at",))
 
 
 class VMVolumeAttachment(msgspec.Struct, frozen=True):
@@ -146,8 +132,83 @@ class UserInstance(msgspec.Struct, frozen=True):
         return self.state in INSTANCE_IN_TRANSITION
 
 
+class InstanceAccepted(Accepted, frozen=True):
+    """An action on an instance began; `status` is the new one, usually a transitional one (source: assumed)."""
+
+    instance_id: str | None = None
+    status: str | None = None
+    tier: str | None = None
+
+
+class PublicIPToggled(InstanceAccepted, frozen=True):
+    """`public_ip` is the new address, None when it was taken away (source: user documentation)."""
+
+    public_ip: str | None = None
+
+
+class RuleAdded(Accepted, frozen=True):
+    """A rule was taken; it holds once the cloud has applied it (source: assumed)."""
+
+    instance_id: str | None = None
+    rule_id: ResourceId | None = None
+    security_rule: VMSecurityRule | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, ids=("rule_id",))
+
+
+class RuleRemoved(Accepted, frozen=True):
+    """A rule is gone (source: API reference page)."""
+
+    instance_id: str | None = None
+    rule_id: ResourceId | None = None
+    tier: str | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, ids=("rule_id",))
+
+
+class RecentHibernation(msgspec.Struct, frozen=True):
+    """An instance that was hibernated, and when (source: assumed)."""
+
+    instance_id: str
+    vm_name: str | None = None
+    hibernated_at: datetime | None = None
+    region: str | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, times=("hibernated_at",))
+
+
+class HibernationBilling(msgspec.Struct, frozen=True):
+    """What the hibernated instances cost: per hour each, and in all, in `currency`.
+
+    Source of the rate: user documentation; of the fields: assumed.
+    """
+
+    rate_per_hour: Decimal | None = None
+    currency: str | None = None
+    total_duration_minutes: int | None = None
+    total_cost: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, numbers=("rate_per_hour", "total_cost"))
+
+
+class HibernatedCount(msgspec.Struct, frozen=True):
+    """How many instances are hibernated, the latest of them, and their cost (source: assumed)."""
+
+    count: int
+    recent_hibernations: tuple[RecentHibernation, ...] = ()
+    billing_metrics: HibernationBilling | None = None
+
+
 class Instances:
-    """Calls for instances. `within`: seconds for the whole call, when less than the usual limit. Raise BarrackError."""
+    """Calls for instances. `within`: seconds for the whole call, when less than the usual limit. Raise BarrackError.
+
+    An action answers at once and the state changes later. A state that forbids it raises Conflict; which state allows
+    which action is in the user documentation. No write is ever repeated.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
@@ -160,6 +221,66 @@ class Instances:
         """One instance. Raises Missing when there is none of that id."""
         call = self._transport.prepare("get_instance", ids={"instance_id": instance_id}, within=within)
         return self._transport.send(call).one(Instance)
+
+    def deploy(self, request: DeploymentRequest, *, within: float | None = None) -> Deployment:
+        """Makes a new instance. Raises NoCredit, Conflict for a name in use, NoStock when no GPU is free."""
+        return self._transport.send(self._transport.prepare("create_instance", body=request, within=within)).accepted(
+            Deployment
+        )
+
+    def start(self, instance_id: str, *, within: float | None = None) -> InstanceAccepted:
+        """Starts a SHUTOFF instance."""
+        return self._act("start_instance", instance_id, within)
+
+    def stop(self, instance_id: str, *, within: float | None = None) -> InstanceAccepted:
+        """Stops an ACTIVE instance. Its price goes on in full (source: user documentation)."""
+        return self._act("stop_instance", instance_id, within)
+
+    def reboot(self, instance_id: str, *, within: float | None = None) -> InstanceAccepted:
+        """Reboots an ACTIVE instance."""
+        return self._act("reboot_instance", instance_id, within)
+
+    def hibernate(self, instance_id: str, *, within: float | None = None) -> InstanceAccepted:
+        """Hibernates an ACTIVE or (source: assumed) SHUTOFF instance and frees its GPUs."""
+        return self._act("hibernate_instance", instance_id, within)
+
+    def restore(self, instance_id: str, *, within: float | None = None) -> InstanceAccepted:
+        """Wakes a HIBERNATED instance. Raises NoStock when no GPU is free, NoCredit."""
+        return self._act("restore_instance", instance_id, within)
+
+    def delete(self, instance_id: str, *, within: float | None = None) -> InstanceAccepted:
+        """Deletes an instance for good."""
+        return self._act("delete_instance", instance_id, within)
+
+    def toggle_public_ip(self, instance_id: str, *, within: float | None = None) -> PublicIPToggled:
+        """Gives an ACTIVE instance a public IP, or takes it away: read the instance first, since this only flips."""
+        ids = {"instance_id": instance_id}
+        call = self._transport.prepare("toggle_instance_public_ip", ids=ids, within=within)
+        return self._transport.send(call).accepted(PublicIPToggled)
+
+    def add_rule(self, instance_id: str, rule: SecurityRuleRequest, *, within: float | None = None) -> RuleAdded:
+        """Adds a rule to an instance's own firewall; it holds within 10 minutes (source: user documentation)."""
+        ids = {"instance_id": instance_id}
+        call = self._transport.prepare("add_instance_security_rule", ids=ids, body=rule, within=within)
+        answer = self._transport.send(call)
+        said, made = answer.accepted(RuleAdded), answer.one_or_none(VMSecurityRule)
+        rule_id = said.rule_id or (made.id if made else None)
+        return msgspec.structs.replace(said, rule_id=rule_id, security_rule=made)
+
+    def remove_rule(self, instance_id: str, rule_id: str, *, within: float | None = None) -> RuleRemoved:
+        """Removes a rule of an instance's own firewall. Raises Missing when there is none of that id."""
+        ids = {"instance_id": instance_id, "rule_id": rule_id}
+        call = self._transport.prepare("remove_instance_security_rule", ids=ids, within=within)
+        return self._transport.send(call).accepted(RuleRemoved)
+
+    def billing(self, page: int = 1, limit: int = 20, *, within: float | None = None) -> BillingPage:
+        """One page of what the account's instances cost, deleted ones included."""
+        return billing_page(self._transport, "get_instance_billing", page, limit, within=within)
+
+    def hibernated_count(self, *, within: float | None = None) -> HibernatedCount:
+        """How many instances are hibernated. An API that no longer offers this raises Missing (source: assumed)."""
+        call = self._transport.prepare("get_hibernated_instances_count", within=within)
+        return self._transport.send(call).one(HibernatedCount)
 
     def eligible_for_snapshots(
         self, region: str | None = None, *, within: float | None = None
@@ -176,3 +297,7 @@ class Instances:
             query={"region": region} if region else None,
             within=within,
         )
+
+    def _act(self, name: str, instance_id: str, within: float | None) -> InstanceAccepted:
+        call = self._transport.prepare(name, ids={"instance_id": instance_id}, within=within)
+        return self._transport.send(call).accepted(InstanceAccepted)

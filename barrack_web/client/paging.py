@@ -14,7 +14,7 @@ PAGE_SIZE: Final = 100  # source: assumed; 20 in every documented example, so th
 MAX_PAGES: Final = 100
 
 
-class _Pagination(msgspec.Struct):
+class Pagination(msgspec.Struct):
     """Nested under `pagination` (source: assumed) or at the top of the answer (source: API reference page)."""
 
     total_pages: int | None = None
@@ -36,6 +36,19 @@ def walk(
     A row that comes twice, because the list moved between two reads, is kept once. Raises a BarrackError; when any page
     fails the whole read fails, since half a list looks like a whole one.
     """
+    return walk_from(transport, name, kind, identity, query=query, within=within)[0]
+
+
+def walk_from(
+    transport: Transport,
+    name: str,
+    kind: type[S],
+    identity: Callable[[S], str],
+    *,
+    query: Mapping[str, object] | None = None,
+    within: float | None = None,
+) -> tuple[Listing[S], Answer]:
+    """As `walk`, with the first page's answer, for what stands beside the rows."""
     operation = transport.operation(name)
     deadline = transport.deadline(operation, within)
     wanted = {"limit": PAGE_SIZE, **(query or {})}
@@ -50,16 +63,16 @@ def walk(
         broken += unreadable
         for row in rows:
             unique.setdefault(identity(row), row)
-    return Listing(tuple(unique.values()), broken=broken, pages=last, complete=last == total)
+    return Listing(tuple(unique.values()), broken=broken, pages=last, complete=last == total), first
 
 
 def page_count(answer: Answer) -> int:
     """How many pages the list has, at least 1. No pagination means one page; Broken if it is there and unreadable."""
-    nested = answer.payload.get("pagination", msgspec.Raw(b"null"))
+    nothing = msgspec.Raw(b"null")
+    nested = answer.around().get("pagination") or answer.payload.get("pagination", nothing)
     try:
-        pagination = msgspec.json.decode(nested, type=_Pagination | None)
-        if pagination is None:
-            pagination = msgspec.json.decode(answer.body, type=_Pagination)
+        if (pagination := _read(answer, nested)) is None:
+            pagination = _read(answer, msgspec.Raw(answer.body)) or Pagination()
             if pagination.total_pages is None and pagination.limit is None:
                 return 1
     except UNREADABLE as error:
@@ -69,3 +82,7 @@ def page_count(answer: Answer) -> int:
     if pagination.total is not None and pagination.limit is not None and pagination.limit > 0:
         return max(1, -(-pagination.total // pagination.limit))
     raise answer.broken("pagination without a number of pages")
+
+
+def _read(answer: Answer, raw: msgspec.Raw) -> Pagination | None:
+    return msgspec.json.decode(answer.names.usual(raw, Pagination), type=Pagination | None)

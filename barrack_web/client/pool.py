@@ -49,6 +49,12 @@ class Ticket:
             return first
 
     @property
+    def given_up(self) -> bool:
+        """Whether nobody waits any more."""
+        with self._lock:
+            return self._given_up
+
+    @property
     def sent(self) -> bool:
         """Whether the request was handed to the network."""
         with self._lock:

@@ -6,7 +6,7 @@ that one bad detail does not hide the resource.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -15,7 +15,8 @@ import msgspec
 from msgspec.structs import force_setattr
 
 from .errors import MAX_ID, Broken, clean
-from .operations import Operation
+from .operations import OPERATIONS, Operation
+from .wire import Names
 
 T = TypeVar("T")
 S = TypeVar("S", bound=msgspec.Struct)
@@ -53,46 +54,87 @@ class Listing(msgspec.Struct, Generic[T], frozen=True):
         return len(self.rows)
 
 
+class Accepted(msgspec.Struct, frozen=True):
+    """What every accepted write says: `message` in the API's own words, perhaps empty, and its correlation id.
+
+    The kinds of it add what the operation answers besides. Any part may be missing (source: assumed).
+    """
+
+    message: str | None = None
+    request_id: str | None = None
+
+
+A = TypeVar("A", bound=Accepted)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A 2xx answer that is a JSON object and does not say that it failed."""
 
     operation: Operation
     status: int
-    body: bytes
-    payload: Mapping[str, msgspec.Raw]
+    body: bytes = field(repr=False)
+    payload: Mapping[str, msgspec.Raw] = field(repr=False)
     header_request_id: str | None = None
+    names: Names = field(default_factory=Names)
 
     @property
     def request_id(self) -> str | None:
         """The API's correlation id, from the body or else from the header."""
-        return (self.text("request_id") or "")[:MAX_ID] or self.header_request_id
+        return self._text("request_id")[:MAX_ID] or self.header_request_id
 
-    def text(self, key: str) -> str | None:
-        """A text, or an integer as text, at the top of the answer, on one line and bounded; None for anything else."""
+    def _text(self, key: str) -> str:
         try:
-            value = msgspec.json.decode(self.payload[key], type=str | int | None)
+            return clean(msgspec.json.decode(self.payload[key], type=str))
         except (KeyError, *UNREADABLE):
-            return None
-        return clean(str(value)) or None if value is not None else None
+            return ""
 
-    def message(self) -> str:
-        """The API's own words, empty when it sent none."""
-        return clean(self.text("message") or "")
+    def accepted(self, kind: type[A]) -> A:
+        """What an accepted write says; what cannot be read counts as not said.
+
+        It stands at the top of the answer, or for an operation that only so was given a result key, under that.
+        """
+        said, usual = self.top(kind), OPERATIONS[self.operation.name].result
+        if self.operation.result and not usual and (inner := self.one_or_none(kind)) is not None:
+            head = {"message": said.message or inner.message, "request_id": said.request_id or inner.request_id}
+            said = msgspec.structs.replace(inner, **head)
+        message, request_id = clean(said.message or ""), clean(said.request_id or "")[:MAX_ID]
+        return msgspec.structs.replace(said, message=message, request_id=request_id or self.header_request_id)
 
     def result(self) -> msgspec.Raw:
         """The payload under the operation's result key. Raises Broken when the answer has no such key."""
         key = self.operation.result
         if not key:
             return msgspec.Raw(self.body)
-        if key not in self.payload:
+        around = self.around()
+        if (last := key.rpartition(".")[2]) not in around:
             raise self.broken(f"no {key} in the answer")
-        return self.payload[key]
+        return around[last]
+
+    def around(self) -> Mapping[str, msgspec.Raw]:
+        """The object that the result stands in: the answer, or for a result such as data.items what is under data.
+
+        Empty when there is none.
+        """
+        found = self.payload
+        for step in self.operation.result.split(".")[:-1]:
+            try:
+                found = msgspec.json.decode(found[step], type=dict[str, msgspec.Raw])
+            except (KeyError, *UNREADABLE):
+                return {}
+        return found
 
     def one(self, kind: type[S]) -> S:
         """The payload as one struct. Raises Broken when it cannot be read."""
         try:
-            return read_row(self.result(), kind)
+            return self.row(self.result(), kind)
+        except UNREADABLE as error:
+            raise self.broken(str(error)) from None
+
+    def top(self, kind: type[S]) -> S:
+        """What stands at the top of the answer, whatever its result key. Raises Broken when it cannot be read."""
+        try:
+            return self.row(msgspec.Raw(self.body), kind)
         except UNREADABLE as error:
             raise self.broken(str(error)) from None
 
@@ -105,10 +147,26 @@ class Answer:
 
     def rows(self, kind: type[S]) -> tuple[list[S], int]:
         """The payload as rows, and how many could not be read. Raises Broken when it is no list."""
+        return self.nested_rows(self.result(), kind)
+
+    def nested_rows(self, raw: msgspec.Raw, kind: type[S]) -> tuple[list[S], int]:
+        """As `rows`, of a list that stands anywhere in the answer. Raises Broken when it is no list."""
         try:
-            return read_rows(self.result(), kind)
+            return read_rows(self.names.usual(raw, kind), kind)
         except UNREADABLE as error:
             raise self.broken(str(error)) from None
+
+    def rows_or_none(self, kind: type[S]) -> tuple[S, ...] | None:
+        """The payload as rows, None unless all of it is there and readable: what an accepted write may leave out."""
+        try:
+            rows, broken = self.rows(kind)
+        except Broken:
+            return None
+        return None if broken else tuple(rows)
+
+    def row(self, raw: msgspec.Raw, kind: type[S]) -> S:
+        """A part of the answer as a struct. Raises one of UNREADABLE."""
+        return read_row(self.names.usual(raw, kind), kind)
 
     def broken(self, reason: str) -> Broken:
         """The error for an answer of the wrong shape."""

@@ -30,6 +30,9 @@ SNAPSHOT_IN_TRANSITION: Final = frozenset(
     }
 )
 
+# source: user documentation for creating; the others assumed.
+VOLUME_IN_TRANSITION: Final = frozenset({"CREATING", "ATTACHING", "DETACHING", "DELETING", "RESIZING"})
+
 
 def plain(status: str) -> str:
     """A status word in its one form: capitals, with `_` for `-` and space."""

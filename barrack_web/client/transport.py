@@ -1,68 +1,64 @@
-"""One way to the API: key, time limits, retries, JSON, and from status to error. No httpx name leaves this file.
+"""One way to the API: key, time limits, retries, JSON, and from status to error. Only receiving.py speaks httpx too.
 
 httpx exceptions and requests carry the key in their headers. So what fails on a thread comes back as a value, never
 as a chained exception, and no traceback of ours has a frame that holds one.
 """
 
-import re
+import socket
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import wait
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
+from queue import Queue
 from time import monotonic
 from typing import Final
 
 import httpx
-import msgspec
 
 from .access import Secret, checked_base, headers_with_key
-from .errors import BarrackError, Broken, Invalid, Missing, TimedOut, Unreachable, from_answer, retry_after_seconds
+from .errors import BarrackError, Broken, Invalid, Missing, Unreachable
 from .operations import Operation, check_table, is_possible_id
+from .outcomes import Call, Received, broken, judge, pause, shown, timed_out, unreachable
 from .pool import BreakerOpen, Flight, GaveUp, Pool, Ticket
-from .reading import UNREADABLE, Answer
+from .reading import Answer
+from .receiving import (
+    REQUEST_ID,
+    NotSent,
+    Reader,
+    TicketReader,
+    failure,
+    feed,
+    hang_up,
+    next_piece,
+    next_url,
+    read_whole,
+)
+from .wire import Names
 
-MAX_BODY: Final = 16 * 1024 * 1024
 MAX_REDIRECTS: Final = 3
 REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-RETRY_PAUSES: Final = (0.1, 0.3)
-RETRY_WINDOW: Final = 1.0
+LETTING_GO: Final = 0.1
 
 # The id of the browser's request; a call carries it as X-Request-ID. Empty: each call makes its own.
 request_id_var: ContextVar[str] = ContextVar("request_id", default="")
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """Time limits in seconds. `read`, `write` and `look_up` hold for a whole call, retries, pages and body included."""
+    """Time limits in seconds. All but `connect` hold for a whole call, retries, pages and body included."""
 
     connect: float = 2.0
     read: float = 6.0
     write: float = 5.0
     look_up: float = 3.0
+    stream: float = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """Everything about one call but the key."""
-
-    operation: Operation
-    url: str
-    query: Mapping[str, str]
-    body: bytes | None
-    request_id: str
-    deadline: float
-
-
-@dataclass(frozen=True, slots=True)
-class Received:
-    """An answer as it came, before anybody looked at it."""
-
-    status: int
-    body: bytes
-    retry_after: str | None
-    request_id: str | None
+# Is told of each call as it lands, its answer without the key; runs on the caller's thread.
+Observer = Callable[[Call, Received | BarrackError], None]
 
 
 class Transport:
@@ -77,28 +73,41 @@ class Transport:
         auth_prefix: str,
         limits: TimeLimits,
         operations: Mapping[str, Operation],
+        names: Names,
         transport: httpx.BaseTransport | None,
         workers: int,
+        observer: Observer | None = None,
     ) -> None:
         check_table(operations)
+        self._observer = observer
+        self._names = names
         self.limits = limits
         self._base = checked_base(base_url)
         self._operations = operations
         self._secret = Secret(key)
         self._hook_tells_sent = transport is None
-        self._pool = Pool(workers)
-        self._http = httpx.Client(
-            headers=headers_with_key(auth_header, auth_prefix, key),
-            transport=transport,
-            trust_env=transport is None,
-            follow_redirects=False,
-            limits=httpx.Limits(max_connections=workers, max_keepalive_connections=workers),
+        # A language model takes a minute; it must not take the place of short calls.
+        self._pool, self._slow_pool = Pool(workers), Pool(max(2, workers // 2))
+        headers = headers_with_key(auth_header, auth_prefix, key)
+        # What a connection still holds from an earlier answer would be taken for the answer to the next request. A
+        # read can be repeated; a write would be reported wrongly, so it has a connection of its own.
+        self._reads, self._writes = (
+            httpx.Client(
+                headers=headers,
+                transport=transport,
+                trust_env=transport is None,
+                follow_redirects=False,
+                limits=httpx.Limits(max_connections=2 * workers, max_keepalive_connections=kept),
+            )
+            for kept in (workers, 0)
         )
 
     def close(self) -> None:
         """Closes the connections. Calls that still hang end by themselves."""
         self._pool.close()
-        self._http.close()
+        self._slow_pool.close()
+        self._reads.close()
+        self._writes.close()
 
     def operation(self, name: str) -> Operation:
         """The row of the operation table."""
@@ -106,7 +115,7 @@ class Transport:
 
     def deadline(self, operation: Operation, within: float | None = None) -> float:
         """The moment, on the monotonic clock, at which a call that starts now must have ended."""
-        usual = self.limits.read if operation.kind == "read" else self.limits.write
+        usual = {"read": self.limits.read, "write": self.limits.write, "stream": self.limits.stream}[operation.kind]
         return monotonic() + (usual if within is None else min(usual, within))
 
     def prepare(
@@ -133,8 +142,8 @@ class Transport:
                 operation,
                 self._base + operation.path_for(ids or {}),
                 named,
-                None if body is None else msgspec.json.encode(body),
-                given if _REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
+                None if body is None else self._names.body(body),
+                given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex,
                 self.deadline(operation, within) if deadline is None else deadline,
             )
         except UnicodeEncodeError:
@@ -154,12 +163,53 @@ class Transport:
             flights.extend(self._start(call) for call in calls)
             return [self._complete(call, flight) for call, flight in zip(calls, flights, strict=True)]
         finally:
-            for flight in flights:
-                self._pool.give_up(flight)
+            for call, flight in zip(calls, flights, strict=False):
+                self._pool_of(call).give_up(flight)
 
-    def _start(self, call: Call) -> Flight[Received | BarrackError]:
+    def stream(self, call: Call) -> Iterator[bytes | Answer]:
+        """The pieces of a streamed answer as they come; the whole answer when the API did not stream it.
+
+        Raises a BarrackError, also in the middle. Closing the iterator lets go of the call.
+        """
+        pieces: Queue[bytes | None] = Queue()
+        lines: list[socket.socket | None] = []
+        flight = self._start(call, lambda ticket, *got: feed(pieces, lines, ticket, *got))
+        flight.future.add_done_callback(lambda _: pieces.put(None))
         try:
-            return self._pool.start(lambda ticket: self._exchange(call, ticket))
+            while (piece := next_piece(pieces, call.deadline)) is not None:
+                yield self._secret.removed_from(piece)
+            outcome = self._land(call, flight)
+            if isinstance(outcome, BarrackError):
+                raise outcome
+            if outcome.payload:
+                yield outcome
+        finally:
+            hang_up(lines)
+            wait((flight.future,), timeout=LETTING_GO)
+            self._pool_of(call).give_up(flight)
+
+    def stream_part(self, call: Call, data: bytes) -> Answer:
+        """One event of a stream as an answer of its own. Raises a BarrackError when it is none, or says that it failed.
+
+        The key was taken out of the pieces, but two of them may have held half of it each.
+        """
+        outcome = judge(call, Received(200, data, None, None), self._secret, self._names)
+        if isinstance(outcome, BarrackError):
+            raise outcome
+        return outcome
+
+    def broken(self, call: Call, reason: str) -> Broken:
+        """The error for an answer that cannot be believed."""
+        return broken(call, reason, status=200)
+
+    def _pool_of(self, call: Call) -> Pool:
+        return self._slow_pool if call.operation.kind == "stream" else self._pool
+
+    def _start(self, call: Call, read: TicketReader | None = None) -> Flight[Received | BarrackError]:
+        try:
+            return self._pool_of(call).start(
+                lambda ticket: self._exchange(call, ticket, partial(read, ticket) if read else read_whole)
+            )
         except BreakerOpen:
             name = call.operation.name
             raise Unreachable("Barrack is not answering.", operation=name, detail="too many calls hang") from None
@@ -173,21 +223,24 @@ class Transport:
             if isinstance(outcome, Answer):
                 return outcome
             first_failure = first_failure or monotonic()
-            pause = _pause(call, outcome, tries, first_failure)
-            if pause is None:
+            wait_for = pause(call, outcome, tries, first_failure)
+            if wait_for is None:
                 raise outcome
-            time.sleep(pause)
+            time.sleep(wait_for)
             tries += 1
             flight = self._start(call)
 
     def _land(self, call: Call, flight: Flight[Received | BarrackError]) -> Answer | BarrackError:
         try:
-            outcome = self._pool.finish(flight, call.deadline)
+            outcome = self._pool_of(call).finish(flight, call.deadline)
         except GaveUp as gave_up:
-            return _timed_out(call) if gave_up.sent else _unreachable(call, "the time limit passed before it was sent")
-        return outcome if isinstance(outcome, BarrackError) else judge(call, outcome, self._secret)
+            late = "the time limit passed before it was sent"
+            outcome = timed_out(call) if gave_up.sent else unreachable(call, late)
+        if self._observer:
+            self._observer(call, outcome if isinstance(outcome, BarrackError) else shown(outcome, self._secret))
+        return outcome if isinstance(outcome, BarrackError) else judge(call, outcome, self._secret, self._names)
 
-    def _exchange(self, call: Call, ticket: Ticket) -> Received | BarrackError:
+    def _exchange(self, call: Call, ticket: Ticket, read: Reader) -> Received | BarrackError:
         """Runs on the pool: one request and its answer, redirects included.
 
         Returns every failure that has to do with the net.
@@ -195,20 +248,21 @@ class Transport:
         url = httpx.URL(call.url, params=call.query) if call.query else httpx.URL(call.url)
         try:
             for _ in range(MAX_REDIRECTS + 1):
-                got = self._request(call, url, ticket)
+                got = self._request(call, url, ticket, read)
                 if not isinstance(got, httpx.URL):
                     return got
                 url = got
-        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, _NotSent) as error:
-            return _failure(call, error)
-        return _broken(call, "too many redirects", status=302)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, NotSent) as error:
+            return failure(call, error)
+        return broken(call, "too many redirects", status=302)
 
-    def _request(self, call: Call, url: httpx.URL, ticket: Ticket) -> Received | BarrackError | httpx.URL:
+    def _request(self, call: Call, url: httpx.URL, ticket: Ticket, read: Reader) -> Received | BarrackError | httpx.URL:
         """One request. A redirect that may be followed comes back as the next address."""
         left = call.deadline - monotonic()
         if left <= 0:
-            raise _NotSent
-        request = self._http.build_request(
+            raise NotSent
+        http = self._reads if call.operation.safe else self._writes
+        request = http.build_request(
             call.operation.method,
             url,
             content=call.body,
@@ -217,18 +271,14 @@ class Transport:
             extensions={"trace": _SentHook(ticket)},
         )
         if not self._hook_tells_sent and not ticket.may_send():
-            raise _NotSent
-        response = self._http.send(request, stream=True)
+            raise NotSent
+        response = http.send(request, stream=True)
         try:
             if response.status_code in REDIRECTS:
-                return _next_url(call, url, response) or _broken(call, "a redirect", status=response.status_code)
-            return _read(call, response)
+                return next_url(call, url, response) or broken(call, "a redirect", status=response.status_code)
+            return read(call, response)
         finally:
             response.close()
-
-
-class _NotSent(Exception):  # noqa: N818 - never leaves this file
-    """The caller gave up before the request was sent."""
 
 
 class _SentHook:
@@ -239,126 +289,4 @@ class _SentHook:
 
     def __call__(self, event: str, _info: Mapping[str, object]) -> None:
         if event.endswith("send_request_headers.started") and not self._ticket.may_send():
-            raise _NotSent
-
-
-def judge(call: Call, received: Received, secret: Secret) -> Answer | BarrackError:
-    """What an answer means: a payload, or the error it stands for."""
-    operation = call.operation
-    body = secret.removed_from(received.body)
-    if received.status == 204:  # by definition without a body, which is enough for a delete
-        return Answer(operation, received.status, b"{}", {}, received.request_id)
-    if 200 <= received.status < 300:
-        try:
-            payload = msgspec.json.decode(body, type=dict[str, msgspec.Raw])
-        except UNREADABLE:
-            return _broken(call, "no JSON object", status=received.status, request_id=received.request_id)
-        failed = any(bytes(payload.get(flag, b"")).strip() == b"false" for flag in ("success", "status"))
-        if not failed:
-            return Answer(operation, received.status, body, payload, received.request_id)
-    return from_answer(
-        operation,
-        received.status,
-        _facts(body),
-        retry_after=retry_after_seconds(received.retry_after),
-        request_id=received.request_id,
-    )
-
-
-def _pause(call: Call, error: BarrackError, tries: int, first_failure: float) -> float | None:
-    """Seconds until the next try; None when there must be none.
-
-    Only what is safe to repeat and may pass by itself, never a call that timed out; at most two more tries, begun
-    within a second of the first failure, and no sooner than the API asked for.
-    """
-    if not (call.operation.safe and error.passing) or tries >= len(RETRY_PAUSES):
-        return None
-    pause = RETRY_PAUSES[tries] if error.retry_after is None else error.retry_after
-    start = monotonic() + pause
-    return pause if start <= first_failure + RETRY_WINDOW and start < call.deadline else None
-
-
-def _read(call: Call, response: httpx.Response) -> Received | BarrackError:
-    """The body, in pieces, against the deadline and the size limit."""
-    too_large = _broken(call, "the answer is too large", status=response.status_code)
-    length = response.headers.get("Content-Length", "")
-    if length.isdecimal() and int(length[:20]) > MAX_BODY:
-        return too_large
-    if response.headers.get("Content-Encoding", "identity").strip().lower() not in ("identity", "gzip", "deflate"):
-        # Other encodings were not asked for, and some turn a few bytes into gigabytes in one step.
-        return _broken(call, "an unknown content encoding", status=response.status_code)
-    body = bytearray()
-    for piece in response.iter_bytes():
-        body += piece
-        if len(body) > MAX_BODY:
-            return too_large
-        if monotonic() > call.deadline:
-            return _timed_out(call)
-    request_id = response.headers.get("X-Request-ID", "")
-    return Received(
-        response.status_code,
-        bytes(body),
-        response.headers.get("Retry-After"),
-        request_id if _REQUEST_ID.fullmatch(request_id) else None,
-    )
-
-
-def _next_url(call: Call, url: httpx.URL, response: httpx.Response) -> httpx.URL | None:
-    """Where a redirect may be followed to, or None.
-
-    Only for GET, and only on the same scheme, host and port: the key goes nowhere else.
-    """
-    location = response.headers.get("Location")
-    if call.operation.method != "GET" or not location:
-        return None
-    try:
-        target = url.join(location)
-    except (httpx.InvalidURL, ValueError):
-        return None
-    same = (target.scheme, target.host, target.port) == (url.scheme, url.host, url.port)
-    return target if same and not target.userinfo else None
-
-
-def _facts(body: bytes) -> dict[str, object] | None:
-    try:
-        facts = msgspec.json.decode(body)
-    except UNREADABLE:
-        return None
-    return facts if isinstance(facts, dict) else None
-
-
-def _failure(call: Call, error: Exception) -> BarrackError:
-    """Ours for theirs. The order matters, since httpx's kinds are kinds of each other."""
-    if isinstance(error, httpx.ConnectTimeout | httpx.PoolTimeout | _NotSent):
-        return _unreachable(call, "no connection within the time limit")
-    if isinstance(error, httpx.ConnectError | httpx.ProxyError | httpx.UnsupportedProtocol):
-        return _unreachable(call, "no connection", passing=True)
-    if isinstance(error, httpx.TimeoutException):
-        return _timed_out(call)
-    if isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError):
-        return _broken(call, "the connection was cut", passing=True)
-    return _broken(call, "the answer breaks the rules of HTTP")
-
-
-def _unreachable(call: Call, reason: str, *, passing: bool = False) -> Unreachable:
-    return Unreachable("Barrack cannot be reached.", operation=call.operation.name, detail=reason, passing=passing)
-
-
-def _timed_out(call: Call) -> TimedOut:
-    return TimedOut(
-        "Barrack did not answer in time.", operation=call.operation.name, may_have_happened=not call.operation.safe
-    )
-
-
-def _broken(
-    call: Call, reason: str, *, status: int | None = None, request_id: str | None = None, passing: bool = False
-) -> Broken:
-    return Broken(
-        "Barrack's answer could not be understood." if status else "The connection to Barrack broke.",
-        operation=call.operation.name,
-        status=status,
-        request_id=request_id,
-        detail=reason,
-        passing=passing,
-        may_have_happened=not call.operation.safe,
-    )
+            raise NotSent

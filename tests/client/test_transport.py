@@ -1,19 +1,23 @@
-"""Retries, time limits, the circuit breaker and redirects, with a function in place of the network."""
+"""Retries, time limits and the circuit breaker, with a function in place of the network."""
 
 import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from barrack_web.client import (
+    OPERATIONS,
     BarrackError,
     Broken,
     Client,
     Invalid,
     Missing,
+    PricingRequest,
+    ScriptRequest,
     TimedOut,
     TimeLimits,
     TooMany,
@@ -168,11 +172,11 @@ def test_it_fails_at_once_while_too_many_calls_hang_and_recovers(cloud: Cloud) -
     client = cloud.client(handle, workers=4)
     for _ in range(3):
         with pytest.raises(TimedOut):
-            client.catalog.regions(within=0.05)
+            client.catalog.regions(within=0.3)
     start = time.monotonic()
     with pytest.raises(Unreachable) as raised:
         client.snapshots.delete("S")
-    assert time.monotonic() - start < 0.05
+    assert time.monotonic() - start < 0.25
     assert not raised.value.may_have_happened
     let_go.set()
     time.sleep(0.1)
@@ -201,45 +205,30 @@ def test_it_never_sends_a_call_that_was_given_up_while_it_waited_for_a_thread(cl
     assert [request.method for request in cloud.requests] == ["GET"]
 
 
-def test_it_follows_a_redirect_of_a_read_on_the_same_host(cloud: Cloud) -> None:
-    def handle(request: httpx.Request) -> httpx.Response:
-        if request.url.path.endswith("/"):
-            return httpx.Response(200, json=EMPTY)
-        return httpx.Response(308, headers={"Location": request.url.path + "/?" + request.url.query.decode()})
-
-    assert len(cloud.client(handle).catalog.regions()) == 0
-    assert len(cloud.requests) == 2
-
-
-@pytest.mark.parametrize(
-    "location",
-    [
-        "http://evil.test/api/regions",
-        "https://cloud.test/api/regions",
-        "http://cloud.test:81/api/regions",
-        "//evil.test/x",
-        "http://user:pass@cloud.test/x",
-        "http://[bad/",
-        "",
-    ],
-)
-def test_it_follows_no_redirect_elsewhere(cloud: Cloud, location: str) -> None:
-    with pytest.raises(Broken):
-        cloud.answering({}, 301, {"Location": location}).catalog.regions()
-    assert {request.url.host for request in cloud.requests} == {"cloud.test"}
-    assert len(cloud.requests) == 1
-
-
-def test_it_follows_three_redirects_and_no_more(cloud: Cloud) -> None:
-    with pytest.raises(Broken):
-        cloud.answering({}, 302, {"Location": "/again"}).catalog.regions()
-    assert len(cloud.requests) == 4
-
-
 def test_it_follows_no_redirect_of_a_read_by_post(cloud: Cloud) -> None:
     with pytest.raises(Broken):
-        cloud.answering({}, 307, {"Location": "/again"}).catalog.query_prices()
+        cloud.answering({}, 307, {"Location": "/again"}).catalog.query_prices(PricingRequest())
     assert len(cloud.requests) == 1
+
+
+def test_it_follows_no_redirect_of_a_write_that_was_made_a_get(cloud: Cloud) -> None:
+    row = replace(OPERATIONS["stop_instance"], method="GET")
+    again = httpx.Response(307, headers={"Location": "/again"})
+    client = cloud.client(lambda _request: again, operations={**OPERATIONS, "stop_instance": row})
+    with pytest.raises(Broken):
+        client.instances.stop("D")
+    assert len(cloud.requests) == 1
+
+
+def test_it_keeps_bodies_out_of_every_repr(cloud: Cloud) -> None:
+    told: list[object] = []
+    made = httpx.Response(200, json={"private_key": "BEGIN-KEY"})
+    client = cloud.client(lambda _request: made, observer=lambda *both: told.extend(both))
+    call = client._transport.prepare("create_script", body=ScriptRequest(name="a", content="hunter2"))
+    answer = client._transport.send(call)
+    assert b"BEGIN-KEY" in answer.body
+    for secret in ("hunter2", "BEGIN-KEY"):
+        assert secret not in repr([call, answer, *told])
 
 
 def test_it_sends_the_usual_headers(cloud: Cloud) -> None:
@@ -297,13 +286,6 @@ def test_it_refuses_text_that_no_json_can_hold(cloud: Cloud) -> None:
     with pytest.raises(Invalid):
         cloud.answering({}).snapshots.create(instance_id="D", name="\ud800")
     assert cloud.requests == []
-
-
-def test_it_calls_a_bomb_in_an_encoding_nobody_asked_for_broken(cloud: Cloud) -> None:
-    with pytest.raises(Broken):
-        cloud.client(
-            lambda _request: httpx.Response(200, stream=httpx.ByteStream(b"x"), headers={"Content-Encoding": "br"})
-        ).catalog.regions()
 
 
 def test_it_is_unreachable_once_closed(cloud: Cloud) -> None:

@@ -137,6 +137,24 @@ def test_it_reads_cache_addresses(variable: pytest.MonkeyPatch) -> None:
     assert "hush" not in str(caught.value)
 
 
+def test_it_reads_the_changed_facts_of_the_api(variable: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert env.overrides("A_NAME").operations["list_regions"].path == "/regions"
+    file = tmp_path / "overrides.toml"
+    file.write_text('[operations.list_regions]\npath = "/v2/regions"\n')
+    variable.setenv("A_NAME", str(file))
+    assert env.overrides("A_NAME").operations["list_regions"].path == "/v2/regions"
+
+
+def test_it_refuses_overrides_with_the_line_and_the_reason(variable: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "overrides.toml"
+    file.write_text('[operations.list_regions]\npath = "/v2/regions"\n\n[operations.list_zones]\npath = "/zones"\n')
+    variable.setenv("A_NAME", str(file))
+    with pytest.raises(
+        ImproperlyConfigured, match=r"^A_NAME: .*overrides.toml, line 4: there is no operation list_zones"
+    ):
+        env.overrides("A_NAME")
+
+
 REAL = {"BARRACK_API_KEY": "brk-canary-key", "SECRET_KEY": "x" * 50, "ALLOWED_HOSTS": "portal.example"}
 
 
@@ -171,6 +189,8 @@ def test_it_starts_with_good_values() -> None:
         ({**REAL, "DATABASE_URL": "mysql://x"}, "DATABASE_URL must begin with"),
         ({**REAL, "BARRACK_API_KEY_FILE": "/nowhere"}, "BARRACK_API_KEY and BARRACK_API_KEY_FILE are both set"),
         ({**REAL, "BARRACK_API_URL": "ftp://barrack.ai"}, "BARRACK_API_URL"),
+        ({**REAL, "BARRACK_API_OVERRIDES": "/nowhere.toml"}, "BARRACK_API_OVERRIDES: /nowhere.toml: No such file"),
+        ({"BARRACK_API_OVERRIDES": os.devnull}, "BARRACK_API_OVERRIDES is set, but BARRACK_API_KEY is not"),
         ({**REAL, "BARRACK_API_AUTH_HEADER": "X API Key:"}, "BARRACK_API_AUTH_HEADER"),
         ({**REAL, "BARRACK_API_KEY": "brk-canary-key\u00e9"}, "BARRACK_API_KEY"),
     ],
@@ -182,3 +202,19 @@ def test_it_stops_the_start_and_names_the_bad_variable(variables: dict[str, str]
     assert last.startswith("django.core.exceptions.ImproperlyConfigured: ")
     assert words in last
     assert "brk-canary-key" not in found.stderr + found.stdout
+
+
+def test_it_stops_a_command_with_one_sentence() -> None:
+    # given a bad setting, then the command line says so without a traceback
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        env={"PATH": os.environ["PATH"], **REAL, "POLL_SECONDS": "often"},
+        cwd=settings.BASE_DIR,
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("The portal cannot start. POLL_SECONDS is 'often'")
+    assert len(done.stderr.splitlines()) == 1
