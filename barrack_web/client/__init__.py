@@ -13,6 +13,7 @@ from .billing import Balance, BalanceSheet, BillingPage, BillingRecord, BillingS
 from .catalog import GPUSpec, GPUStock, OSImage, PricingRequest, Region, Specs
 from .client import Client
 from .deployment import Deployment, DeploymentRequest
+from .doctor import ApiReport, Doctor, KeyWay, ReportText, ScriptLife
 from .errors import (
     BadKey,
     BarrackError,
@@ -70,6 +71,7 @@ __all__ = [
     "AITransaction",
     "AIUsage",
     "Accepted",
+    "ApiReport",
     "AttachedFirewall",
     "BadKey",
     "BadOverrides",
@@ -87,6 +89,7 @@ __all__ = [
     "Conflict",
     "Deployment",
     "DeploymentRequest",
+    "Doctor",
     "Firewall",
     "FirewallAccepted",
     "FirewallAttachment",
@@ -106,6 +109,7 @@ __all__ = [
     "InstanceAccepted",
     "InstanceBilling",
     "Invalid",
+    "KeyWay",
     "Listing",
     "Missing",
     "NoCredit",
@@ -122,6 +126,7 @@ __all__ = [
     "RecentHibernation",
     "Refused",
     "Region",
+    "ReportText",
     "RestoreAccepted",
     "RuleAdded",
     "RuleRemoved",
@@ -130,6 +135,7 @@ __all__ = [
     "SSHKeyDeleted",
     "Script",
     "ScriptChange",
+    "ScriptLife",
     "ScriptRequest",
     "ScriptSaved",
     "ScriptsDeleted",
