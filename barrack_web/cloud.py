@@ -2,11 +2,13 @@
 
 import threading
 import time
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
 import msgspec
 from django.conf import settings
+from django.dispatch import Signal
 
 from barrack_web import capabilities
 from barrack_web.cached import Read, Source
@@ -21,6 +23,7 @@ from barrack_web.client import (
     Region,
     Snapshot,
     SnapshotImages,
+    SSHKey,
     TimeLimits,
     UserInstance,
 )
@@ -115,7 +118,9 @@ def _records_of(snapshot_id: str) -> SnapshotRecords:
     return SnapshotRecords(records, complete=False)
 
 
-def _status_seconds(listing: Listing[Instance] | Listing[Snapshot] | Listing[UserInstance]) -> float:
+def _status_seconds(
+    listing: Listing[Instance] | Listing[Snapshot] | Listing[SSHKey] | Listing[UserInstance],
+) -> float:
     # A very large account takes many pages a read; reading it less often keeps its share of the API's time the same.
     return settings.FRESH_STATUS_SECONDS * max(1.0, listing.pages / 5)
 
@@ -128,14 +133,36 @@ _as_status = partial(_seconds, "FRESH_STATUS_SECONDS")
 _as_catalog = partial(_seconds, "FRESH_CATALOG_SECONDS")
 _as_balance = partial(_seconds, "FRESH_BALANCE_SECONDS")
 
+# Sent when a list was read anew, away from the page that asked for it. The sender is the list's name.
+# Arguments: listing, and begun, the time at which it was asked for.
+list_read = Signal()
+
+
+def _tell(name: str, listing: object, begun: datetime) -> None:
+    # A listener that fails is logged, and no reader hears of it.
+    list_read.send_robust(name, listing=listing, begun=begun)
+
+
 instances: Source[Listing[Instance]] = Source(
-    "instances", Listing[Instance], lambda _: client().instances.list(), _status_seconds
+    "instances",
+    Listing[Instance],
+    lambda _: client().instances.list(),
+    _status_seconds,
+    told=partial(_tell, "instances"),
 )
 eligible: Source[Listing[UserInstance]] = Source(
     "eligible", Listing[UserInstance], lambda _: client().instances.eligible_for_snapshots(), _status_seconds
 )
 snapshots: Source[Listing[Snapshot]] = Source(
-    "snapshots", Listing[Snapshot], lambda _: client().snapshots.list(), _status_seconds
+    "snapshots",
+    Listing[Snapshot],
+    lambda _: client().snapshots.list(),
+    _status_seconds,
+    told=partial(_tell, "snapshots"),
+)
+
+ssh_keys: Source[Listing[SSHKey]] = Source(
+    "ssh-keys", Listing[SSHKey], lambda _: client().ssh_keys.list(), _status_seconds
 )
 
 
@@ -176,7 +203,7 @@ balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client
 
 SOURCES = (
     instances, eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions,
-    prices, balance,
+    prices, balance, ssh_keys,
 )  # fmt: skip
 
 

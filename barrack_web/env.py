@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -72,6 +73,102 @@ def overrides(name: str) -> Overrides:
         return load_overrides(file) if file else Overrides()
     except BadOverrides as error:
         raise ImproperlyConfigured(f"{name}: {error}.") from None
+
+
+class Mail(NamedTuple):
+    """How mail leaves: Django's backend, and the server it speaks to. The console prints it instead."""
+
+    backend: str
+    host: str = ""
+    port: int = 25
+    user: str = ""
+    password: str = ""
+    starttls: bool = False
+    tls: bool = False
+
+
+def mail(name: str) -> Mail:
+    """Return how mail leaves: smtp://user:secret@host:587 (STARTTLS), smtps://…:465 (TLS), smtp+plain://… (neither).
+
+    Unset: it is printed where the portal runs. An error never repeats the value, which holds a password.
+    """
+    value = text(name)
+    if not value:
+        return Mail("django.core.mail.backends.console.EmailBackend")
+    try:
+        url = urlsplit(value)
+        host, port = url.hostname, url.port
+    except ValueError:
+        host, port = None, None
+    usual = {"smtp": 587, "smtps": 465, "smtp+plain": 25}
+    if not host or url.scheme not in usual:
+        raise ImproperlyConfigured(f"{name} must be smtp://, smtps:// or smtp+plain://user:secret@host:port.")
+    return Mail(
+        "django.core.mail.backends.smtp.EmailBackend",
+        host,
+        port or usual[url.scheme],
+        unquote(url.username or ""),
+        unquote(url.password or ""),
+        starttls=url.scheme == "smtp",
+        tls=url.scheme == "smtps",
+    )
+
+
+def identity_providers() -> dict[str, object]:
+    """Return what django-allauth needs to know of Google and of an OpenID Connect provider; nothing for what is unset.
+
+    Raises ImproperlyConfigured when one has some of its variables and not all.
+    """
+    google = _together("GOOGLE_CLIENT_ID", "GOOGLE_CLIENT_SECRET")
+    oidc = _together("OIDC_NAME", "OIDC_SERVER_URL", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET")
+    found: dict[str, object] = {}
+    app: dict[str, object]
+    if google:
+        app = {"client_id": google["GOOGLE_CLIENT_ID"], "secret": google["GOOGLE_CLIENT_SECRET"], "key": ""}
+        found["google"] = {"APPS": [app], "SCOPE": ["profile", "email"], "OAUTH_PKCE_ENABLED": True}
+    if oidc:
+        _origin("OIDC_SERVER_URL", oidc["OIDC_SERVER_URL"])
+        app = {
+            "provider_id": "oidc",
+            "name": oidc["OIDC_NAME"],
+            "client_id": oidc["OIDC_CLIENT_ID"],
+            "secret": oidc["OIDC_CLIENT_SECRET"],
+            "settings": {"server_url": oidc["OIDC_SERVER_URL"]},
+        }
+        found["openid_connect"] = {"APPS": [app], "OAUTH_PKCE_ENABLED": True}
+    return found
+
+
+def identity_origins() -> list[str]:
+    """Return the origins of the pages on which people sign in to what is set up: the browser lets forms go there only.
+
+    An OpenID Connect provider has it at OIDC_SERVER_URL, unless OIDC_SIGN_IN_ORIGINS names others.
+    """
+    found = ["https://accounts.google.com"] if text("GOOGLE_CLIENT_ID") else []
+    if text("OIDC_SERVER_URL"):
+        given = words("OIDC_SIGN_IN_ORIGINS")
+        found += [_origin("OIDC_SIGN_IN_ORIGINS", word) for word in given] or [
+            _origin("OIDC_SERVER_URL", text("OIDC_SERVER_URL"))
+        ]
+    return found
+
+
+def _origin(name: str, address: str) -> str:
+    """Return scheme and host of an address; plain http only to this machine itself."""
+    found = re.fullmatch(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?(/[^\s?#]*)?", address, re.ASCII)
+    if not found or (found[1] == "http" and found[2] not in {"localhost", "127.0.0.1", "[::1]"}):
+        raise ImproperlyConfigured(f"{name} is {address!r}; allowed is https://host/path, without query or fragment.")
+    return f"{found[1]}://{found[2]}{found[3] or ''}"
+
+
+def _together(*names: str) -> dict[str, str]:
+    found = {name: text(name) for name in names}
+    missing = [name for name, value in found.items() if not value]
+    if len(missing) == len(names):
+        return {}
+    if missing:
+        raise ImproperlyConfigured(f"{' and '.join(missing)} must be set too, or none of {', '.join(names)}.")
+    return found
 
 
 def database(name: str, default: Path) -> dict[str, object]:

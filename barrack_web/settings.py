@@ -55,6 +55,10 @@ POLL_SECONDS = env.integer("POLL_SECONDS", 8, low=1, high=600)
 SENT_TWICE_WAIT_SECONDS = env.number("SENT_TWICE_WAIT_SECONDS", 8, low=0, high=9)
 LOOK_FOR_SECONDS = env.integer("LOOK_FOR_SECONDS", 600, low=1, high=86_400)
 
+# Whether changes that were not made here are written down, and for how many seconds an operation explains a change.
+WATCH_OUTSIDE = env.boolean("WATCH_OUTSIDE", default=True)
+OUTSIDE_WINDOW_SECONDS = env.integer("OUTSIDE_WINDOW_SECONDS", 1800, low=60, high=86_400)
+
 SUPPORT_EMAIL = env.text("SUPPORT_EMAIL", "support@barrack.ai")
 
 # --- Django ----------------------------------------------------------------------------------------------------------
@@ -77,6 +81,8 @@ def _secret_key() -> str:
 
 
 SECRET_KEY = _secret_key()
+# Earlier keys: what they signed and locked is still good.
+SECRET_KEY_FALLBACKS = env.words("SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS") or (["localhost", "127.0.0.1", "[::1]"] if SANDBOX or DEBUG else [])
 if not ALLOWED_HOSTS:
     raise ImproperlyConfigured("ALLOWED_HOSTS is not set; name the host names under which the portal is reached.")
@@ -94,6 +100,11 @@ INSTALLED_APPS = [
     "template_partials",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "barrack_web",
     "apps.account",
     "apps.activity",
@@ -112,8 +123,10 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "apps.account.limits.SessionLimits",
     "barrack_web.middleware.expired_sign_in",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "apps.account.second_factor.required",
     "allauth.account.middleware.AccountMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -147,26 +160,108 @@ CACHE_IS_SHARED = bool(env.text("CACHE_URL"))
 AUTH_USER_MODEL = "people.User"
 AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "home"
 ACCOUNT_ADAPTER = "apps.account.adapter.AccountAdapter"
-ACCOUNT_FORMS = {"login": "apps.account.forms.LoginForm"}
+ACCOUNT_FORMS = {
+    "login": "apps.account.signin_forms.LoginForm",
+    "request_login_code": "apps.account.signin_forms.RequestLoginCodeForm",
+    "confirm_login_code": "apps.account.signin_forms.ConfirmLoginCodeForm",
+    "reset_password": "apps.account.signin_forms.ResetPasswordForm",
+    "reset_password_from_key": "apps.account.signin_forms.ResetPasswordKeyForm",
+    "user_token": "apps.account.signin_forms.UserTokenForm",
+    "change_password": "apps.account.signin_forms.ChangePasswordForm",
+    "reauthenticate": "apps.account.signin_forms.ReauthenticateForm",
+    "signup": "apps.account.signin_forms.SignupForm",
+}
+# Links in mails are absolute.
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if HTTPS else "http"
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
-ACCOUNT_EMAIL_VERIFICATION = "none"
+# Whoever signs up by themselves proves the address; whoever is invited has proved it by opening the link.
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_CONFIRMATION_EXPIRE_DAYS = 3
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Barrack] "
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+ACCOUNT_PREVENT_ENUMERATION = True
+ACCOUNT_LOGIN_BY_CODE_ENABLED = True
+ACCOUNT_LOGIN_BY_CODE_TIMEOUT = 600
+ACCOUNT_LOGIN_BY_CODE_MAX_ATTEMPTS = 3
+ACCOUNT_LOGIN_BY_CODE_FORMAT = {"numeric": True, "length": 6, "dashed": False}
 ACCOUNT_LOGOUT_REDIRECT_URL = "account_login"
+# Seconds for which a link to a new password works.
+PASSWORD_RESET_TIMEOUT = 3600
+# The box "Remember me" decides; whoever comes in by code or provider stays until the browser closes.
 ACCOUNT_SESSION_REMEMBER = None
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+# All over 5 minutes, which is what the pages say. "login_failed" counts wrong passwords and wrong codes.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "5/5m/key,20/5m/ip",
+    "login": "60/5m/ip",
+    "request_login_code": "5/5m/key,20/5m/ip",
+    "reset_password": "20/5m/ip,5/5m/key",
+    "reset_password_from_key": "20/5m/ip",
+    "reauthenticate": "10/5m/user",
+    "change_password": "20/5m/user",
+    "signup": "20/5m/ip",
+    "confirm_email": "1/3m/key",
+}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXY_COUNT
-SESSION_COOKIE_AGE = 7 * 24 * 3600
+# Domains whose people may sign up by themselves, as viewers; none: only by invitation.
+SIGNUP_DOMAINS = [domain.lower() for domain in env.words("SIGNUP_DOMAINS")]
+MFA_ADAPTER = "apps.account.mfa_adapter.SecondFactorAdapter"
+MFA_FORMS = {
+    "activate_totp": "apps.account.mfa_forms.ActivateForm",
+    "authenticate": "apps.account.mfa_forms.AuthenticateForm",
+    "authenticate_webauthn": "apps.account.mfa_forms.AuthenticatePasskeyForm",
+    "reauthenticate": "apps.account.mfa_forms.ReauthenticateForm",
+    "reauthenticate_webauthn": "apps.account.mfa_forms.ReauthenticatePasskeyForm",
+    "add_webauthn": "apps.account.mfa_forms.AddPasskeyForm",
+    "edit_webauthn": "apps.account.mfa_forms.EditPasskeyForm",
+    "login_webauthn": "apps.account.mfa_forms.LoginPasskeyForm",
+}
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Barrack"
+# A code fits half a minute longer, and earlier, than the app shows it: clocks differ, and people type slowly.
+MFA_TOTP_TOLERANCE = 1
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+# Sign-ins with a passkey alone; a whole office may stand behind one address.
+MFA_RATE_LIMITS = {"webauthn_login": "60/5m/ip"}
+# A passkey needs a name and TLS; only the sandbox is reached at http://localhost.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = SANDBOX or DEBUG
+SOCIALACCOUNT_ADAPTER = "apps.account.social.SocialAdapter"
+SOCIALACCOUNT_PROVIDERS = env.identity_providers()
+# Where forms may lead to: the browser refuses the way to any other host.
+IDENTITY_ORIGINS = env.identity_origins()
+# Seconds for one of the three calls of a sign-in.
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 3
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+SOCIALACCOUNT_STORE_TOKENS = False
+SOCIALACCOUNT_QUERY_EMAIL = True
+# Seconds after which a sign-in ends: without use, and in any case.
+SESSION_IDLE_SECONDS = env.integer("SESSION_IDLE_SECONDS", 12 * 3600, low=60, high=31 * 86_400)
+SESSION_MOST_SECONDS = env.integer("SESSION_MOST_SECONDS", 7 * 86_400, low=300, high=31 * 86_400)
+SESSION_COOKIE_AGE = SESSION_MOST_SECONDS
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
-EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+MAIL = env.mail("EMAIL_URL")
+EMAIL_BACKEND = MAIL.backend
+EMAIL_HOST, EMAIL_PORT = MAIL.host, MAIL.port
+EMAIL_HOST_USER, EMAIL_HOST_PASSWORD = MAIL.user, MAIL.password
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.starttls, MAIL.tls
+EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.text("DEFAULT_FROM_EMAIL", "portal@localhost")
 
 # --- The browser's side ----------------------------------------------------------------------------------------------

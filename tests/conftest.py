@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
 
+from apps.account.addresses import prove
 from apps.account.models import BillingProfile, User
 from barrack_web import cloud
 from barrack_web.sandbox.server import Sandbox
@@ -39,7 +40,9 @@ def make_user(db: None) -> Callable[..., User]:
 
     def make(role: str = "viewer", **fields: Any) -> User:
         email = fields.pop("email", f"{role}@example.com")
-        return User.objects.create_user(email, "barrack-test-1", role=role, **fields)
+        person = User.objects.create_user(email, "barrack-test-1", role=role, **fields)
+        prove(person)
+        return person
 
     return make
 

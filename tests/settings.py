@@ -49,3 +49,5 @@ FRESH_STATUS_SECONDS = 0.0
 FRESH_BALANCE_SECONDS = 0.0
 FRESH_CATALOG_SECONDS = 0.0
 SENT_TWICE_WAIT_SECONDS = 3.0
+# Only the tests of it let lists be compared: it writes to the database from threads of its own.
+WATCH_OUTSIDE = False

@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 
+from apps.account.addresses import prove
 from apps.account.models import BillingProfile, User
 from apps.account.roles import Role
 
@@ -26,6 +27,7 @@ def create_accounts() -> list[User]:
         person.name, person.role, person.is_demo, person.is_active = NAMES[role], role, True, True
         person.set_password(PASSWORD)
         person.save()
+        prove(person)
         people.append(person)
     profile = BillingProfile.load()
     profile.address_line, profile.city, profile.state = "1 Harbour Street", "Portland", "Oregon"

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Lower
 from django_countries.fields import CountryField
 
 from apps.account.currency import currency_of
@@ -33,6 +34,9 @@ class User(AbstractBaseUser):
 
     email = models.EmailField(unique=True)
     name = models.CharField(max_length=100, blank=True)
+    phone = models.CharField(max_length=30, blank=True)
+    sms_alerts = models.BooleanField(default=False)
+    marketing = models.BooleanField(default=False)
     role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
     is_active = models.BooleanField(default=True)
     # Made by the sandbox's seed; the portal does not start against the real API while one of these is active.
@@ -57,6 +61,48 @@ class User(AbstractBaseUser):
     def initials(self) -> str:
         words = self.short_name.replace(".", " ").split()
         return "".join(word[0] for word in words[:2]).upper() if len(words) > 1 else self.short_name[:2].upper()
+
+
+class Invitation(models.Model):
+    """A place that an admin keeps for somebody: the link in the mail is signed, and works once within seven days."""
+
+    email = models.EmailField()
+    role = models.CharField(max_length=10, choices=Role.choices, default=Role.VIEWER)
+    invited_by = models.ForeignKey(User, on_delete=models.PROTECT, related_name="invitations_sent")
+    invited_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    accepted_by = models.OneToOneField(User, on_delete=models.PROTECT, null=True, related_name="invitation")
+    accepted_at = models.DateTimeField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-invited_at"]
+        constraints = [
+            models.UniqueConstraint(
+                Lower("email"),
+                condition=models.Q(accepted_at=None, revoked_at=None),
+                name="one_open_invitation_per_address",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.email} as {self.role}"
+
+
+class SignInRules(models.Model):
+    """What an admin asks of everybody who signs in: one record for the whole portal."""
+
+    # The roles that must have a second factor.
+    second_factor_roles = models.JSONField(default=list)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return "Sign-in rules"
+
+    @classmethod
+    def load(cls) -> "SignInRules":
+        """Return the one record, unsaved and without rules when nobody has set any."""
+        return cls.objects.filter(pk=1).first() or cls(pk=1)
 
 
 class BillingProfile(models.Model):

@@ -7,9 +7,9 @@ from typing import Any, TypeVar, cast
 
 from django.core.exceptions import PermissionDenied
 from django.db import models
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponseBase
 
-View = TypeVar("View", bound=Callable[..., HttpResponse])
+View = TypeVar("View", bound=Callable[..., HttpResponseBase])
 
 
 class Role(models.TextChoices):
@@ -28,6 +28,8 @@ class Can(StrEnum):
     RESTORE_SNAPSHOT = "restore snapshots"
     CREATE_IMAGE = "create images"
     DELETE_SNAPSHOT = "delete snapshots"
+    MANAGE_MEMBERS = "manage members and sign-in rules"
+    EXPORT_ACTIVITY = "export the activity"
 
 
 ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
@@ -37,6 +39,8 @@ ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
     Can.RESTORE_SNAPSHOT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.CREATE_IMAGE: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.DELETE_SNAPSHOT: frozenset({Role.ADMIN}),
+    Can.MANAGE_MEMBERS: frozenset({Role.ADMIN}),
+    Can.EXPORT_ACTIVITY: frozenset({Role.ADMIN}),
 }
 
 
@@ -58,7 +62,7 @@ def can(capability: Can) -> Callable[[View], View]:
 
     def decorate(view: View) -> View:
         @wraps(view)
-        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
             role = str(getattr(request.user, "role", ""))
             if not allowed(role, capability):
                 raise PermissionDenied(why_not(role, capability))

@@ -7,6 +7,8 @@ from django.utils.deconstruct import deconstructible
 
 # Invisible signs that say how letters join, which words of Sinhala, Malayalam and Persian are written with.
 JOINERS = "\u200c\u200d"
+# What phones and word processors write in place of the straight apostrophe.
+CURLY_APOSTROPHES = "\u2018\u2019"
 
 
 @deconstructible
@@ -18,9 +20,10 @@ class LettersAnd:
         self.sentence = sentence
 
     def __call__(self, value: str) -> None:
-        others = self.others + JOINERS
-        fits = all(_is_letter(character) or character in others for character in value)
-        if not fits or not any(_is_letter(character) for character in value):
+        others = self.others + JOINERS + (CURLY_APOSTROPHES if "'" in self.others else "")
+        fits = all(unicodedata.category(character)[0] in "LM" or character in others for character in value)
+        # Vowel signs and accents are marks (M) that follow their letter (L): alone they are no word.
+        if not fits or not any(unicodedata.category(character)[0] == "L" for character in value):
             raise ValidationError(self.sentence, code="invalid")
 
     def __eq__(self, other: object) -> bool:
@@ -28,8 +31,3 @@ class LettersAnd:
 
     def __hash__(self) -> int:
         return hash((self.others, self.sentence))
-
-
-def _is_letter(character: str) -> bool:
-    # Vowel signs and accents that follow their letter are marks (M), not letters (L).
-    return unicodedata.category(character)[0] in "LM"

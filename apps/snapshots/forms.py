@@ -99,7 +99,8 @@ class CreateForm(BarrackForm):
     @property
     def advanced_used(self) -> bool:
         """Whether something stands behind "Show advanced options" that its user should see again."""
-        return bool(self.data.get("description") or self.data.get("create_as_image"))
+        filled = self.data or self.initial
+        return bool(filled.get("description") or filled.get("create_as_image"))
 
     @property
     def vm_name(self) -> str:

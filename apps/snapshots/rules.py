@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-from django.urls import reverse
-
-from apps.account.models import BillingProfile
+from apps.account.gates import profile_gap
 from apps.activity.models import Operation, State
 from barrack_web import clock
 from barrack_web.alerts import Alert
 from barrack_web.cached import Read
 from barrack_web.client import BalanceSheet, Instance, Listing, Prices, Snapshot
+from barrack_web.htmx import HtmxHttpRequest
 from barrack_web.templatetags.ui import money
 
 # A restore that took longer than this is no longer waited for before its snapshot may be deleted.
@@ -53,22 +52,9 @@ def being_restored(snapshot_id: str, instances: Read[Listing[Instance]] | None) 
     )
 
 
-def profile_gap(profile: BillingProfile) -> Alert | None:
-    """Return the alert while the billing profile lacks what Barrack asks for before it stores anything."""
-    if profile.complete:
-        return None
-    return Alert(
-        title="The billing profile is not complete",
-        text=f"Snapshots can be created once it has: {', '.join(profile.missing)}.",
-        todo="Ask somebody with the role billing or admin, if you cannot edit it.",
-        link=reverse("account:account"),
-        link_text="My account",
-    )
-
-
-def not_to_be_taken(profile: BillingProfile, has_vms: bool, region: str) -> Alert | None:
+def not_to_be_taken(request: HtmxHttpRequest, has_vms: bool, region: str) -> Alert | None:
     """Return the alert while no snapshot can be taken at all: the profile has a gap, or there is no VM for it."""
-    return profile_gap(profile) or no_vm(has_vms, region)
+    return profile_gap(request, "Snapshots can be created") or no_vm(has_vms, region)
 
 
 def no_vm(has_vms: bool, region: str) -> Alert | None:

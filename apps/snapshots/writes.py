@@ -4,7 +4,7 @@ from django.http import HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from apps.account.models import BillingProfile
+from apps.account.kept import kept
 from apps.account.roles import Can, can
 from apps.activity.dialogs import Dialog, finished, patience, sent_before, stale_alert
 from apps.activity.perform import Target
@@ -28,7 +28,8 @@ def restore(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
     read, rows = found.get(wait), instances.get(wait)
     snapshot = read.value
     money = rules.money_for(balance.or_none(), rules.vm_hourly(snapshot, prices.or_none(), cloud.currency()))
-    form = RestoreForm(request.POST or None, snapshot=snapshot, taken=rules.vm_names(rows.value), money=money)
+    taken = rules.vm_names(rows.value)
+    form = RestoreForm(request.POST or None, initial=kept(request), snapshot=snapshot, taken=taken, money=money)
     dialog = Dialog(
         request,
         "snapshots/restore_modal.html",
@@ -68,7 +69,7 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
     offered, vms, listed = eligible.get(wait), instances.get(wait), snapshots.get(wait)
     form = CreateForm(
         request.POST or None,
-        initial={"instance_id": request.GET.get("vm", "")},
+        initial={"instance_id": request.GET.get("vm", "")} | kept(request),
         eligible=offered.value,
         instances=vms.value,
         region=region,
@@ -82,7 +83,7 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
         target=Target("", form.vm_name),
         form=form,
         back=reverse("snapshots:list"),
-        blocked=stale_alert(offered, vms, listed) or rules.not_to_be_taken(BillingProfile.load(), form.has_vms, region),
+        blocked=stale_alert(offered, vms, listed) or rules.not_to_be_taken(request, form.has_vms, region),
     )
     if request.method == "GET":
         return dialog.show()
@@ -151,7 +152,7 @@ def image(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
     images = cloud.images_of.begin(cloud.batch_key(listed.value)).or_none() if listed else None
     taken = {row.name for related in images.value.values() for row in related.images} if images else set()
     balance.or_none()
-    form = ImageForm(request.POST or None, snapshot=snapshot, taken=taken)
+    form = ImageForm(request.POST or None, initial=kept(request), snapshot=snapshot, taken=taken)
     dialog = Dialog(
         request,
         "snapshots/image_modal.html",

@@ -179,3 +179,12 @@ def why_not(user: User, capability: str) -> str:
 def elided(page: Page[Any]) -> list[int | str]:
     """Return the page numbers to show: all of a few, the near and the outer ones of many."""
     return list(page.paginator.get_elided_page_range(page.number, on_each_side=1, on_ends=1))
+
+
+@register.filter
+def in_room(match: Any, namespace: str) -> bool:
+    """Return whether the page belongs to a part of the navigation; sign-in's own pages belong to the account."""
+    if not match:
+        return False
+    own = str(match.namespace)
+    return own == namespace or (namespace == "account" and not own and match.route.startswith("account/"))

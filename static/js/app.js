@@ -52,6 +52,7 @@
       if (!busy()) closeModal();
     }
     event.target.closest?.("[data-dismiss]")?.closest(".toast-note").remove();
+    if (event.target.closest?.("[data-print]")) print();
   });
 
   document.addEventListener("input", (event) => {
@@ -64,11 +65,16 @@
     counter.classList.toggle("counter-over", length > Number(counter.dataset.most));
   });
 
-  /* Hidden tabs do not poll; a tab that is shown again looks at once. */
-  document.body.addEventListener("htmx:beforeRequest", (event) => {
-    const poll = event.target.hasAttribute("data-poll") && !event.detail.requestConfig.triggeringEvent;
-    if (poll && document.hidden) event.preventDefault();
+  /* Hidden tabs do not poll, nor does a page that was told to go elsewhere; a tab that is shown again looks at once. */
+  const isPoll = (list, config) => list.hasAttribute("data-poll") && !config.triggeringEvent;
+  let leaving = false;
+  document.body.addEventListener("htmx:configRequest", (event) => {
+    if (isPoll(event.target, event.detail)) event.detail.headers["X-Poll"] = "1";
   });
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (leaving || (isPoll(event.target, event.detail.requestConfig) && document.hidden)) event.preventDefault();
+  });
+  document.body.addEventListener("htmx:beforeOnLoad", ({ detail: { xhr } }) => { leaving ||= Boolean(xhr.getResponseHeader("HX-Redirect")); });
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
     for (const list of document.querySelectorAll("[data-poll]")) htmx.ajax("GET", list.getAttribute("hx-get"), { source: list, target: list, swap: "morph" });
@@ -127,6 +133,7 @@
     if (event.target.hasAttribute("hx-post") || event.target.method !== "post") return;
     setTimeout(() => event.submitter?.setAttribute("disabled", ""), 0);
   });
+  addEventListener("pageshow", () => { leaving = false; });
   addEventListener("pageshow", () => document.querySelectorAll("button[disabled][name=theme], form[action] > button[disabled]").forEach((button) => button.removeAttribute("disabled")));
 
   localTimes(document);

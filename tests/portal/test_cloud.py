@@ -29,6 +29,7 @@ def fresh_for_a_minute(sandbox: Sandbox, settings: Settings) -> None:
         ("FRESH_STATUS_SECONDS", cloud.instances, "list_instances"),
         ("FRESH_STATUS_SECONDS", cloud.eligible, "list_snapshot_eligible_instances"),
         ("FRESH_STATUS_SECONDS", cloud.snapshots, "list_snapshots"),
+        ("FRESH_STATUS_SECONDS", cloud.ssh_keys, "list_ssh_keys"),
         ("FRESH_BALANCE_SECONDS", cloud.balance, "get_credit_balance"),
         ("FRESH_CATALOG_SECONDS", cloud.regions, "list_regions"),
         ("FRESH_CATALOG_SECONDS", cloud.prices, "get_pricing"),

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -135,6 +136,111 @@ def test_it_reads_cache_addresses(variable: pytest.MonkeyPatch) -> None:
     with pytest.raises(ImproperlyConfigured, match="A_NAME must begin with redis://") as caught:
         env.cache("A_NAME")
     assert "hush" not in str(caught.value)
+
+
+def test_it_prints_mail_where_no_server_is_named(variable: pytest.MonkeyPatch) -> None:
+    assert env.mail("A_NAME").backend == "django.core.mail.backends.console.EmailBackend"
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("smtp://mail.example", ("mail.example", 587, "", "", True, False)),
+        ("smtps://me:hush@mail.example", ("mail.example", 465, "me", "hush", False, True)),
+        ("smtp+plain://[::1]:2525", ("::1", 2525, "", "", False, False)),
+        ("smtp://me%40a.example:h%2Fu%3Ash@b.example:25", ("b.example", 25, "me@a.example", "h/u:sh", True, False)),
+    ],
+)
+def test_it_reads_mail_servers(variable: pytest.MonkeyPatch, url: str, expected: tuple[object, ...]) -> None:
+    variable.setenv("A_NAME", url)
+    found = env.mail("A_NAME")
+    assert found.backend == "django.core.mail.backends.smtp.EmailBackend"
+    # host, port, user, password, STARTTLS, TLS
+    assert found[1:] == expected
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mail.example", "http://u:hush@mail.example", "smtp://", "smtp://u:hush@", "smtp://u:hush@mail.example:port"],
+)
+def test_it_refuses_another_mail_server_without_telling_its_password(variable: pytest.MonkeyPatch, url: str) -> None:
+    variable.setenv("A_NAME", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^A_NAME must be smtp://, smtps:// or smtp\+plain://") as caught:
+        env.mail("A_NAME")
+    assert "hush" not in str(caught.value)
+
+
+GOOGLE = {"GOOGLE_CLIENT_ID": "google-id", "GOOGLE_CLIENT_SECRET": "hush"}
+OIDC = {
+    "OIDC_NAME": "Corp Login",
+    "OIDC_SERVER_URL": "https://login.corp.example/realms/a",
+    "OIDC_CLIENT_ID": "oidc-id",
+    "OIDC_CLIENT_SECRET": "hush",
+}
+
+
+@pytest.fixture
+def providers(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    for name in (*GOOGLE, *OIDC, "OIDC_SIGN_IN_ORIGINS"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(f"{name}_FILE", raising=False)
+    return monkeypatch
+
+
+def test_it_knows_no_identity_provider_unless_told(providers: pytest.MonkeyPatch) -> None:
+    assert env.identity_providers() == {}
+    assert env.identity_origins() == []
+
+
+def test_it_reads_identity_providers(providers: pytest.MonkeyPatch) -> None:
+    for name, value in (GOOGLE | OIDC).items():
+        providers.setenv(name, value)
+    found: Any = env.identity_providers()
+    assert found["google"]["APPS"] == [{"client_id": "google-id", "secret": "hush", "key": ""}]
+    assert found["google"]["OAUTH_PKCE_ENABLED"] is found["openid_connect"]["OAUTH_PKCE_ENABLED"] is True
+    (app,) = found["openid_connect"]["APPS"]
+    assert (app["provider_id"], app["name"], app["client_id"]) == ("oidc", "Corp Login", "oidc-id")
+    assert app["settings"] == {"server_url": "https://login.corp.example/realms/a"}
+    # and forms may lead to where people sign in
+    assert env.identity_origins() == ["https://accounts.google.com", "https://login.corp.example"]
+    providers.setenv("OIDC_SIGN_IN_ORIGINS", "https://a.example:8443, https://b.example/")
+    assert env.identity_origins() == ["https://accounts.google.com", "https://a.example:8443", "https://b.example"]
+
+
+@pytest.mark.parametrize("missing", [*GOOGLE, *OIDC])
+def test_it_refuses_half_an_identity_provider(providers: pytest.MonkeyPatch, missing: str) -> None:
+    given = GOOGLE if missing in GOOGLE else OIDC
+    for name, value in given.items():
+        if name != missing:
+            providers.setenv(name, value)
+    with pytest.raises(ImproperlyConfigured, match=rf"^{missing} must be set too, or none of ") as caught:
+        env.identity_providers()
+    assert "hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "login.corp.example",
+        "http://login.corp.example",
+        "https://",
+        "https://u:p@login.corp.example",
+        "https://login.corp.example/?a=b",
+        "https://login.corp.example; script-src *",
+        "https://*.corp.example",
+        "ftp://login.corp.example",
+    ],
+)
+def test_it_refuses_an_identity_provider_at_another_kind_of_address(providers: pytest.MonkeyPatch, url: str) -> None:
+    for name, value in OIDC.items():
+        providers.setenv(name, value)
+    providers.setenv("OIDC_SIGN_IN_ORIGINS", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^OIDC_SIGN_IN_ORIGINS is .*allowed is https://host/path"):
+        env.identity_origins()
+    providers.delenv("OIDC_SIGN_IN_ORIGINS")
+    providers.setenv("OIDC_SERVER_URL", url)
+    with pytest.raises(ImproperlyConfigured, match=r"^OIDC_SERVER_URL is .*allowed is https://host/path"):
+        env.identity_providers()
 
 
 def test_it_reads_the_changed_facts_of_the_api(variable: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """How money, sizes, times, states and icons are written."""
 
+import re
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 
 import pytest
 from django.template import Context, Template
+from django.test import Client
 
 from apps.account.models import User
 from barrack_web.lists import page_of
@@ -149,3 +151,9 @@ def test_it_shows_few_page_numbers_of_many() -> None:
     assert ui.elided(page_of(range(18), "2")) == [1, 2, 3]
     numbers = ui.elided(page_of(range(600), "50"))
     assert numbers == [1, "…", 49, 50, 51, "…", 100]
+
+
+@pytest.mark.parametrize("path", ["/account/", "/account/mfa/", "/account/password/change/", "/account/sessions/"])
+def test_it_marks_my_account_on_each_of_its_pages(viewer: Client, path: str) -> None:
+    page = viewer.get(path).content.decode()
+    assert re.search(r'<a href="/account/"[^>]* aria-current="page"', page)

@@ -12,7 +12,10 @@ from apps.activity.tick import log, tick
 
 
 class Command(BaseCommand):
-    help = "Looks up operations whose outcome is unknown. With --every N it goes on until it is stopped."
+    help = (
+        "Looks up operations whose outcome is unknown, and writes down what changed without the portal. "
+        "With --every N it goes on until it is stopped."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--every", type=float, default=0, metavar="SECONDS", help="repeat, instead of one pass")

@@ -1,6 +1,7 @@
 """/account/billing-profile/: the one address that bills follow."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from django.test import Client
@@ -8,7 +9,7 @@ from django.test import Client
 from apps.account.models import BillingProfile
 from apps.activity.models import Event
 from barrack_web.sandbox.server import Sandbox
-from tests.conftest import text_of
+from tests.conftest import HTMX, text_of
 
 URL = "/account/billing-profile/"
 GOOD = {
@@ -238,6 +239,39 @@ def test_it_refuses_another_tax_number(billing: Client, number: str) -> None:
     assert len(refused(billing, tax_number=number)) >= 1
 
 
+@pytest.mark.feature("ACC-04")
+def test_it_counts_what_is_too_long(billing: Client) -> None:
+    # given a browser that sends all that was pasted, since no field cuts it off
+    assert "maxlength" not in billing.get(URL).content.decode().partition("<main")[2]
+    assert refused(billing, address_line="ä" * 256) == ["Use at most 255 characters; this has 256."]
+
+
+@pytest.mark.feature("DASH-15")
+def test_it_adds_edits_and_removes_the_tax_number(billing: Client) -> None:
+    for number in ("DE123456789", "29ABCDE1234F1Z5", ""):
+        accepted(billing, tax_number=number)
+        assert f"GST / VAT number {number or '–'}" in text_of(billing.get("/account/"))
+
+
+@pytest.mark.feature("ACC-05", "ACC-06", "ACC-07")
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("city", "R2D2", "Use letters, spaces, hyphens, periods and apostrophes."),
+        ("city", "L’Aquila", ""),
+        ("state", "a.b", "Use letters, spaces and hyphens."),
+        ("postal_code", "", "Postal code is required."),
+        ("postal_code", "97201", ""),
+    ],
+)
+def test_it_answers_while_one_types(billing: Client, field: str, value: str, message: str) -> None:
+    response = billing.post(URL, GOOD | {field: value, "validate": field}, headers=HTMX)
+    assert (response.status_code, text_of(response)) == (200, message)
+    assert b"<html" not in response.content
+    assert BillingProfile.objects.count() == 0
+    assert Event.objects.count() == 0
+
+
 def test_it_keeps_what_was_typed(billing: Client) -> None:
     # given a form with one mistake
     response = billing.post(URL, GOOD | {"postal_code": "97_201", "city": "Łódź", "country": "PL"})
@@ -252,6 +286,41 @@ def test_it_keeps_what_was_typed(billing: Client) -> None:
 def test_it_shows_what_was_typed_as_text(billing: Client) -> None:
     page = billing.post(URL, GOOD | {"city": '"><script>alert(1)</script>'}).content.decode()
     assert "<script>alert(1)</script>" not in page
+
+
+# --- the way back
+
+
+@pytest.mark.feature("NAV-23")
+@pytest.mark.parametrize("back", ["/snapshots/create/?region=US-1", "/account/onboarding/"])
+def test_it_goes_back_to_the_page_that_asked_for_it(billing: Client, back: str) -> None:
+    # given a form opened from a page, sent once with a mistake, then without
+    assert f'name="next" value="{back}"' in billing.get(URL, {"next": back}).content.decode()
+    wrong = billing.post(URL, GOOD | {"postal_code": "", "next": back})
+    assert f'name="next" value="{back}"' in wrong.content.decode()
+    assert billing.post(URL, GOOD | {"next": back})["Location"] == back
+
+
+@pytest.mark.parametrize(
+    "back",
+    [
+        "https://evil.example/",
+        "//evil.example/",
+        "///evil.example",
+        "/\\evil.example",
+        "\\\\evil.example",
+        "javascript:alert(1)",
+        "http://testserver/snapshots/",
+        "http:///evil.example",
+        " //evil.example",
+        "account",
+        "",
+    ],
+)
+def test_it_goes_to_no_other_site(billing: Client, back: str) -> None:
+    assert "evil" not in billing.get(URL, {"next": back}).content.decode().partition("<main")[2]
+    assert billing.post(URL, GOOD | {"next": back})["Location"] == "/account/"
+    assert billing.post(f"{URL}?{urlencode({'next': back})}", GOOD)["Location"] == "/account/"
 
 
 # --- who and how

@@ -13,6 +13,7 @@ def signed_in(browser: Client) -> bool:
     return browser.get("/account/").status_code == 200
 
 
+@pytest.mark.feature("AUTH-12")
 def test_it_signs_out(operator: Client) -> None:
     # given somebody who is in
     before = operator.cookies["sessionid"].value
@@ -34,6 +35,7 @@ def test_it_asks_first(operator: Client) -> None:
     assert signed_in(operator)
 
 
+@pytest.mark.feature("AUTH-12")
 def test_it_is_a_button_on_every_page(operator: Client) -> None:
     for url in ("/account/", "/vms/", "/snapshots/", "/activity/"):
         assert 'method="post" action="/account/logout/"' in operator.get(url).content.decode()

@@ -243,7 +243,7 @@ def test_it_needs_a_complete_billing_profile(
     assert alert(response).startswith(
         f"The billing profile is not complete Snapshots can be created once it has: {label}."
     )
-    assert '<a href="/account/">My account</a>' in body(response)
+    assert '<a href="/account/?next=%2Fsnapshots%2Fcreate%2F">My account</a>' in body(response)
     assert typed(response) == "nightly"
     assert sandbox.log.calls("create_snapshot") == []
     assert "disabled" in submit_button(operator.get(URL, headers=HTMX))

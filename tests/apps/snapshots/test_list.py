@@ -365,7 +365,8 @@ def test_it_turns_create_off_until_the_billing_profile_is_complete(operator: Cli
         "Snapshots cannot be created until the billing profile is complete. "
         "Missing: Address line, Postal code, Country. My account" in text_of(response)
     )
-    assert '<a href="/account/">My account</a></p>' in body(response)
+    assert '<a href="/account/?next=%2Fsnapshots%2F">My account</a>' in body(response)
+    assert "Only a billing or an admin can edit the billing profile; your role is operator." in text_of(response)
 
 
 # -- roles and methods
