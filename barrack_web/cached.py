@@ -150,7 +150,8 @@ class Source(Generic[T]):
     """One operation of the API as pages read it, per key (an id, a page number) where it has one.
 
     `fetch` makes the call, `kind` is the type that the shared cache's bytes decode to, `seconds` says for how long an
-    answer counts as fresh, `fallback` gives a copy from elsewhere when there is none of its own.
+    answer counts as fresh, `fallback` gives a copy from elsewhere when there is none of its own. `told` is told of each
+    answer, with the time at which it was asked for, once those who wait for it have it.
     """
 
     def __init__(
@@ -159,11 +160,14 @@ class Source(Generic[T]):
         kind: Any,
         fetch: Callable[[str], T],
         seconds: Callable[[T], float],
+        *,
         fallback: "Callable[[str], Read[T] | None]" = lambda _: None,
+        told: Callable[[T, datetime], object] = lambda *_: None,
     ) -> None:
         self.name = name
         self.fetch = fetch
         self.fallback = fallback
+        self.told = told
         self.seconds = seconds
         self.decoder: msgspec.msgpack.Decoder[T] = msgspec.msgpack.Decoder(kind)
         self.lock = threading.Lock()
@@ -223,9 +227,12 @@ class Source(Generic[T]):
 
     def _lead(self, key: str, generation: int, flight: "Future[Read[T]]") -> None:
         """Make the one call, or wait for the process that makes it, and give everybody the result."""
+        begun, fresh = clock.now(), False
         try:
             with self._only_process(key, generation) as found:
-                flight.set_result(found or self._fetched(key, generation))
+                read = found or self._fetched(key, generation)
+                flight.set_result(read)
+                fresh = found is None
         except BarrackError as error:
             self._remember_failure(key, generation, error)
             outcome = self.older(key, error)
@@ -237,6 +244,8 @@ class Source(Generic[T]):
         finally:
             with self.lock:
                 self.flights.pop((key, generation), None)
+        if fresh:
+            self.told(read.value, begun)
 
     def _fetched(self, key: str, generation: int) -> Read[T]:
         value = self.fetch(key)

@@ -25,6 +25,8 @@ from apps.account.roles import Can, can
 from barrack_web.htmx import HtmxHttpRequest
 
 View = Callable[..., HttpResponse]
+# The limit of ACCOUNT_RATE_LIMITS that counts sign-ins.
+SIGN_IN = "login"
 log = logging.getLogger("barrack.account")
 CODE_IS_OVER = "That code no longer works: codes last 10 minutes, in the browser that asked. Ask for a new one."
 # What an answer that is not as it should be makes the reading of it raise; requests' own errors are OSErrors.
@@ -150,7 +152,7 @@ def _begin(view: View) -> View:
         request.GET, request.POST = _only_next(request.GET), _only_next(request.POST)  # type: ignore[assignment]
         return view(request, **kwargs)
 
-    limited = rate_limit(action="login")(begun)
+    limited = rate_limit(action=SIGN_IN)(begun)
     return cast("View", require_http_methods(["GET", "POST"])(limited))
 
 

@@ -1,5 +1,6 @@
 """Appending to the trail of events, and checking that nobody has changed it."""
 
+from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import Any
 
@@ -73,14 +74,77 @@ def append(**facts: Any) -> Event:
     return event
 
 
+@dataclass(frozen=True)
+class Break:
+    """Where the chain breaks first: the number, why, and the event that stands there now, or the next one."""
+
+    number: int
+    event: Event | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Checked:
+    """What was found: how many events were gone through, the newest digest, and the first break, if any."""
+
+    events: int
+    digest: str
+    broken: Break | None = None
+
+
+CHANGED = "Its facts do not give its digest: it was changed after it was written."
+NOT_NEXT = "It does not follow the event before it: one of the two was changed, or one between them was taken away."
+MISSING = "It is missing."
+UNREADABLE = "It holds what is no event: it was changed after it was written."
+UNKNOWN = "It was not written by the portal: the head of the chain does not know it."
+OTHER_DIGEST = "The head of the chain knows another digest: this event or the head was changed."
+NO_HEAD = "The head of the chain is missing, so nothing tells whether this is where the events end."
+
+
+def check_chain() -> Checked:
+    """Go through every event, oldest first, and compare the end with the head; stop at the first break."""
+    previous, count = "", 0
+    try:
+        for event in Event.objects.order_by("number").iterator(chunk_size=2000):
+            if event.number != count + 1:
+                found = Break(
+                    *((count + 1, event, MISSING) if event.number > count else (event.number, event, UNKNOWN))
+                )
+                return Checked(count, previous, found)
+            if event.previous != previous:
+                return Checked(count, previous, Break(event.number, event, NOT_NEXT))
+            if event.digest != event.computed_digest():
+                return Checked(count, previous, Break(event.number, event, CHANGED))
+            previous, count = event.digest, count + 1
+    except (ValueError, TypeError):
+        # A hand that wrote past Django can leave what is no date, say.
+        return Checked(count, previous, Break(_first_unreadable(count), None, UNREADABLE))
+    return Checked(count, previous, _end_break(count, previous))
+
+
+def _first_unreadable(after: int) -> int:
+    """Return the number of the first event after that one which cannot be read: rows are read some at a time."""
+    for number in Event.objects.filter(number__gt=after).order_by("number").values_list("number", flat=True):
+        try:
+            Event.objects.get(number=number)
+        except (ValueError, TypeError):
+            return number
+    return after + 1
+
+
+def _end_break(count: int, digest: str) -> Break | None:
+    head = ChainHead.objects.filter(pk=1).first()
+    if head is None:
+        return Break(count + 1, None, NO_HEAD) if count else None
+    if head.number > count:
+        return Break(count + 1, None, MISSING)
+    number, reason = (head.number + 1, UNKNOWN) if head.number < count else (count, OTHER_DIGEST)
+    if head.number == count and head.digest == digest:
+        return None
+    return Break(number, Event.objects.filter(number=number).first(), reason)
+
+
 def first_break() -> int | None:
     """Return the number of the first event that does not fit the chain, or None while the chain is whole."""
-    previous, expected = "", 1
-    for event in Event.objects.order_by("number").iterator():
-        if (event.number, event.previous, event.digest) != (expected, previous, event.computed_digest()):
-            return event.number
-        previous, expected = event.digest, expected + 1
-    head = ChainHead.objects.filter(pk=1).first() or ChainHead()
-    if (head.number, head.digest) != (expected - 1, previous):
-        return expected
-    return None
+    broken = check_chain().broken
+    return broken.number if broken else None

@@ -98,10 +98,51 @@ KINDS: dict[str, Kind] = {
 }
 
 # Actions of the trail that are no operation of the API.
-OTHER_TITLES = {"billing_profile.edit": "Edit billing profile"}
+OTHER_TITLES = {
+    # People
+    "sign_in": "Sign in",
+    "sign_in.code": "Enter sign-in code",
+    "sign_in.throttled": "Sign in too often",
+    "second_factor": "Enter second factor",
+    "confirm": "Confirm it is oneself",
+    "sign_out": "Sign out",
+    "sign_up": "Sign up",
+    "address.confirm": "Confirm email address",
+    "password.change": "Change password",
+    "password.set": "Set password",
+    "password.reset": "Reset password",
+    "second_factor.add": "Add second factor",
+    "second_factor.remove": "Remove second factor",
+    "recovery_codes.make": "Make recovery codes",
+    "social_account.add": "Connect sign-in account",
+    "social_account.remove": "Disconnect sign-in account",
+    "passkey.rename": "Rename passkey",
+    "profile.edit": "Edit profile",
+    "billing_profile.edit": "Edit billing profile",
+    "member.invite": "Invite member",
+    "member.resend": "Send invitation again",
+    "member.revoke": "Revoke invitation",
+    "member.accept": "Accept invitation",
+    "member.role": "Change role",
+    "member.deactivate": "Deactivate member",
+    "member.activate": "Activate member",
+    "member.createadmin": "Make admin on the command line",
+    "second_factor.reset": "Reset second factor",
+    "session.end": "End session",
+    "session.end_others": "End all other sessions",
+    "sign_in_rules.edit": "Edit sign-in rules",
+    "activity.export": "Export activity",
+    # Changes that were not made here
+    "instance.appeared": "VM appeared",
+    "instance.vanished": "VM vanished",
+    "instance.changed": "VM changed state",
+    "snapshot.appeared": "Snapshot appeared",
+    "snapshot.vanished": "Snapshot vanished",
+    "snapshot.changed": "Snapshot changed state",
+}
+TITLES: dict[str, str] = {name: kind.title for name, kind in KINDS.items()} | OTHER_TITLES
 
 
 def title_of(action: str) -> str:
     """Return the words for an action of the trail; one that is no longer known is shown as it is."""
-    kind = KINDS.get(action)
-    return kind.title if kind else OTHER_TITLES.get(action, action)
+    return TITLES.get(action, action)

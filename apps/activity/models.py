@@ -24,6 +24,10 @@ class State(models.TextChoices):
 
 
 OPEN_STATES = (State.SENT, State.UNKNOWN)
+# How a change ended that nobody made here: it was only seen.
+OBSERVED = "observed"
+# The words for every result that an event can have.
+RESULTS: dict[str, str] = {**dict(State.choices), OBSERVED: "Observed"}
 
 
 class Operation(models.Model):
@@ -104,7 +108,13 @@ class Event(models.Model):
 
     class Meta:
         ordering = ["-number"]
-        indexes = [models.Index(fields=["-at"])]
+        # The list's filters, each with the order in which it is shown.
+        indexes = [
+            models.Index(fields=["-at"]),
+            models.Index(fields=["who", "-number"]),
+            models.Index(fields=["action", "-number"]),
+            models.Index(fields=["result", "-number"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.number} {self.action} {self.result}"
@@ -114,12 +124,15 @@ class Event(models.Model):
             raise EventIsFinalError("An event is never changed.")
         super().save(*args, force_insert=True, **kwargs)
 
+    def get_absolute_url(self) -> str:
+        return reverse("activity:event", args=[self.number])
+
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:  # noqa: ARG002
         raise EventIsFinalError("An event is never deleted.")
 
     @property
     def result_words(self) -> str:
-        return dict(State.choices).get(self.result, self.result)
+        return RESULTS.get(self.result, self.result)
 
     def computed_digest(self) -> str:
         """Return the SHA-256 of the previous digest and of every field, so that a changed row breaks the chain."""
@@ -139,6 +152,42 @@ class ChainHead(models.Model):
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class ObservedList(models.Model):
+    """How one of the cloud's lists was last seen; no row means that it was never seen."""
+
+    kind = models.CharField(max_length=20, primary_key=True)
+    # When the reading of it began: an answer that was asked for earlier tells nothing new.
+    read_at = models.DateTimeField()
+    # Of what is compared, so that a list that is as it was costs one query.
+    signature = models.CharField(max_length=64)
+
+    def __str__(self) -> str:
+        return self.kind
+
+
+class Observed(models.Model):
+    """One thing of the cloud as it was last seen, for telling what changed without an operation of ours."""
+
+    kind = models.CharField(max_length=20)
+    resource_id = models.CharField(max_length=128)
+    name = models.CharField(max_length=255, blank=True)
+    state = models.CharField(max_length=60, blank=True)
+    present = models.BooleanField(default=True)
+    # When this state was first seen.
+    seen_at = models.DateTimeField()
+    # The state is one that passes by itself, and what will follow from it belongs to an operation of ours.
+    moving = models.BooleanField(default=False)
+    ours = models.BooleanField(default=False)
+    # When the newest operation was sent whose effect was seen here: it explains no later change.
+    explained_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["kind", "resource_id"], name="one_row_for_each_thing_seen")]
+
+    def __str__(self) -> str:
+        return f"{self.resource_id} {self.state}"
 
 
 class Lease(models.Model):

@@ -1,53 +1,105 @@
-"""The trail of events, and one operation's details."""
+"""The trail of events, one event's page, its export, and one operation's details."""
 
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
-from django.http import HttpResponse
+from django.db.models import Max
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_GET, require_safe
 
 from apps.account.roles import Can, can
+from apps.activity.events import record
+from apps.activity.export import FORMATS, MOST
+from apps.activity.filters import RESULT_OPTIONS, WITHIN_OPTIONS, Filters
 from apps.activity.kinds import KINDS, title_of
-from apps.activity.models import Event, Operation, State
+from apps.activity.models import Event, Operation
+from apps.activity.perform import printable
+from barrack_web import clock
+from barrack_web.alerts import Alert
 from barrack_web.htmx import HtmxHttpRequest, show
 
 PAGE_SIZE = 25
+# The greatest number that the database can hold.
+LARGEST = 2**63 - 1
 
 
 @require_safe
 @can(Can.READ)
 def events(request: HtmxHttpRequest) -> HttpResponse:
-    """Who did what, newest first, with search and a filter by result."""
-    # A NUL character would end the words early in SQLite, and is an error in PostgreSQL.
-    q, result = request.GET.get("q", "").replace("\0", "").strip()[:100], request.GET.get("result", "")
-    rows = _matching(q, result)
-    page = Paginator(rows, PAGE_SIZE).get_page(request.GET.get("page"))
+    """Who did what, newest first: filtered by person, action, thing, result and time, and searched."""
+    filters = Filters.of(request)
+    page = Paginator(filters.rows(), PAGE_SIZE).get_page(request.GET.get("page"))
     context: dict[str, Any] = {
         "page": page,
         "rows": [(event, title_of(event.action)) for event in page],
-        "q": q,
-        "result": result,
-        "results": [choice for choice in State.choices if choice[0] != State.SENT],
-        "filtered": bool(q or result),
+        "filters": filters,
+        "chips": filters.chips(),
+        "most": MOST,
     }
+    if not request.htmx:
+        context |= {
+            "people": filters.people(),
+            "actions": filters.actions(),
+            "results": RESULT_OPTIONS,
+            "times": WITHIN_OPTIONS,
+        }
     return show(request, "activity/list.html", context, part="rows")
 
 
-def _matching(q: str, result: str) -> QuerySet[Event]:
-    rows = Event.objects.select_related("operation")
-    if result in State.values:
-        rows = rows.filter(result=result)
-    if q:
-        actions = [name for name, kind in KINDS.items() if q.casefold() in kind.title.casefold()]
-        rows = rows.filter(
-            Q(who__icontains=q) | Q(target_name__icontains=q) | Q(name__icontains=q) | Q(target_id__iexact=q)
-            | Q(result_id__iexact=q) | Q(request_id__iexact=q) | Q(action__in=actions)
-        )  # fmt: skip
-    return rows
+@require_safe
+@can(Can.READ)
+def event(request: HtmxHttpRequest, number: int) -> HttpResponse:
+    """What one event says, and whether it still fits the events beside it."""
+    if number > LARGEST:
+        raise Http404
+    near = {row.number: row for row in Event.objects.filter(number__in=[number - 1, number, number + 1])}
+    found = near.get(number)
+    if found is None:
+        raise Http404
+    operation = Operation.objects.filter(pk=found.operation_id).first() if found.operation_id else None
+    before = near.get(number - 1)
+    follows = found.previous == (before.digest if before else "") and (before is not None or number == 1)
+    context = {
+        "event": found,
+        "title": title_of(found.action),
+        "before": before,
+        "after": near.get(number + 1),
+        "operation": operation,
+        "whole": follows and found.digest == found.computed_digest(),
+    }
+    return show(request, "activity/event.html", context)
+
+
+@require_GET
+@can(Can.EXPORT_ACTIVITY)
+def export(request: HtmxHttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """The events that the same filters show, as a file; that it was made is an event too."""
+    kind = request.GET.get("format", "csv")
+    if kind not in FORMATS:
+        return _no_export(request, "There is no such format", "The activity can be exported as CSV and as JSON.")
+    filters = Filters.of(request)
+    rows, newest = filters.rows(), Event.objects.aggregate(newest=Max("number"))["newest"] or 0
+    count = rows.filter(number__lte=newest).count()
+    if count > MOST:
+        text = f"{count:,} events fit, and one file holds {MOST:,} at the most. Narrow the time and export it in parts."
+        return _no_export(request, "These are too many events for one file", text)
+    words = "1 event" if count == 1 else f"{count:,} events"
+    asked = ", ".join(f"{name}: {value}" for name, value in filters.asked.items())
+    about = printable(asked)[:255] or "All events"
+    record(request, "activity.export", name=f"{words} as {kind.upper()}", target_name=about, result="done")
+    content_type, pieces = FORMATS[kind]
+    response = StreamingHttpResponse(pieces(rows, newest), content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="barrack-activity-{clock.now():%Y-%m-%d}.{kind}"'
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _no_export(request: HtmxHttpRequest, title: str, text: str) -> HttpResponse:
+    alert = Alert(title=title, text=text)
+    return show(request, "errors/page.html", {"alert": alert}, status=alert.status)
 
 
 @require_safe

@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.contrib.sessions.models import Session
 from django.core.management import call_command
 from django.db import OperationalError, connection
 
 from apps.account.models import User
+from apps.activity.leases import LEASE, lease
 from apps.activity.models import Event, Lease, Operation
-from apps.activity.tick import LEASE, MOST, lease, tick
+from apps.activity.tick import MOST, tick
 from barrack_web import clock
 from barrack_web.management.commands.tick import repeat
 from barrack_web.sandbox.server import Sandbox
@@ -79,6 +81,16 @@ def test_it_looks_up_a_bounded_number_in_one_pass(sandbox: Sandbox, user: User) 
 
 
 # --- the lease
+
+
+def test_it_deletes_what_sessions_have_left_behind(sandbox: Sandbox, db: None) -> None:
+    # given sessions of visitors who never came back, and what was typed into forms of theirs
+    for hours in (-1, 1):
+        Session.objects.create(
+            session_key=f"key{hours}", session_data="", expire_date=clock.now() + timedelta(hours=hours)
+        )
+    tick()
+    assert list(Session.objects.values_list("session_key", flat=True)) == ["key1"]
 
 
 def test_it_does_nothing_while_another_process_is_at_it(sandbox: Sandbox, user: User) -> None:

@@ -1,0 +1,292 @@
+"""Every address that changes something writes exactly one event: a literal table, walked over the URLconf.
+
+A new address that takes POST fails the walk until it has a row here: in CHANGES, with how to post to it and the action
+of its event, or in NO_CHANGE, with why it changes nothing that is worth an event.
+"""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from allauth.mfa.models import Authenticator
+from allauth.usersessions.models import UserSession
+from django.core.cache import cache
+from django.test import Client
+
+from apps.account.models import Invitation, User
+from apps.activity.events import first_break
+from apps.activity.models import Event
+from barrack_web.sandbox.server import Sandbox
+from tests.apps.account import test_login_code, test_password_reset, test_signup
+from tests.apps.account.doors import newest, path_in
+from tests.apps.account.people import ACCEPT, invite
+from tests.apps.account.second_factors import (
+    ADD,
+    LOGIN,
+    STEP,
+    SoftPasskey,
+    add_passkey,
+    begin_sign_in,
+    code_of,
+    confirm,
+    question_of,
+    secret_of,
+    set_up_app,
+)
+from tests.apps.account.test_roles import EVERY, address
+from tests.conftest import HTMX, token_of
+
+PASSWORD, NEW = "barrack-test-1", "three-blind-mice"
+SNAPSHOT = "BRK-123456S"
+SIGN_IN = {"login": "operator@example.com", "password": PASSWORD}
+
+
+@dataclass
+class World:
+    """What a row begins with: people of each role, and an admin's browser."""
+
+    admin: Client
+    sign_in: Callable[[str], Client]
+    settings: Any
+
+    def person(self, role: str) -> User:
+        return User.objects.get(email=f"{role}@example.com")
+
+
+# What is posted: a browser, an address, a form.
+Post = tuple[Client, str, dict[str, Any]]
+
+
+def own(path: str, **form: Any) -> Callable[[World], Post]:
+    """A form that an admin sends as it is."""
+    return lambda world: (world.admin, path, form)
+
+
+def of_member(what: str, role: str = "viewer", **form: Any) -> Callable[[World], Post]:
+    return lambda world: (world.admin, f"/account/members/{world.person(role).pk}/{what}/", form)
+
+
+def write(path: str, intent: str, **form: Any) -> Callable[[World], Post]:
+    """A write form of the cloud, opened and sent."""
+
+    def post(world: World) -> Post:
+        token = token_of(world.admin.get(path, headers=HTMX))
+        return world.admin, path, {"token": token, "intent": intent, **form}
+
+    return post
+
+
+def signed_up(world: World) -> Post:
+    world.settings.SIGNUP_DOMAINS = ["corp.example"]
+    return Client(), test_signup.URL, test_signup.RIGHT
+
+
+def confirmed(world: World) -> Post:
+    browser, url, form = signed_up(world)
+    browser.post(url, form)
+    return browser, path_in(newest()), {}
+
+
+def recovered(world: World) -> Post:
+    browser = Client()
+    path = test_password_reset.form_of(browser, test_password_reset.ask(browser))
+    return browser, path, {"password1": NEW, "password2": NEW}
+
+
+def by_code(world: World) -> Post:
+    browser = Client()
+    return browser, test_login_code.TYPE, {"code": test_login_code.ask(browser)}
+
+
+def invited(what: str) -> Callable[[World], Post]:
+    def post(world: World) -> Post:
+        invite(world.admin)
+        return world.admin, f"/account/members/invitations/{Invitation.objects.get().pk}/{what}/", {"intent": what}
+
+    return post
+
+
+def accepted(world: World) -> Post:
+    return Client(), invite(world.admin), ACCEPT
+
+
+def ended(world: World) -> Post:
+    Client().post("/account/login/", {"login": "admin@example.com", "password": PASSWORD})
+    other = UserSession.objects.filter(user__email="admin@example.com").latest("pk")
+    return world.admin, f"/account/sessions/{other.pk}/end/", {}
+
+
+def switched_on(world: World) -> Post:
+    User.objects.filter(email="viewer@example.com").update(is_active=False)
+    return of_member("activate", intent="activate")(world)
+
+
+def without_factor(world: World) -> Post:
+    set_up_app(world.sign_in("operator"))
+    return of_member("second-factor", role="operator", intent="reset")(world)
+
+
+def app_added(world: World) -> Post:
+    confirm(world.admin)
+    secret = secret_of(world.admin.get("/account/mfa/totp/activate/"))
+    return world.admin, "/account/mfa/totp/activate/", {"code": code_of(secret)}
+
+
+def with_app(path: str) -> Callable[[World], Post]:
+    def post(world: World) -> Post:
+        set_up_app(world.admin)
+        return world.admin, path, {}
+
+    return post
+
+
+def second_step(world: World) -> Post:
+    secret = set_up_app(world.sign_in("operator"))
+    return begin_sign_in("operator@example.com"), STEP, {"code": code_of(secret)}
+
+
+def passkey_added(world: World) -> Post:
+    confirm(world.admin)
+    credential = SoftPasskey().create(question_of(world.admin.get(ADD)))
+    return world.admin, ADD, {"name": "Laptop", "credential": json.dumps(credential)}
+
+
+def of_passkey(what: str, **form: str) -> Callable[[World], Post]:
+    def post(world: World) -> Post:
+        add_passkey(world.admin)
+        number = Authenticator.objects.get(type="webauthn").pk
+        return world.admin, f"/account/mfa/webauthn/keys/{number}/{what}/", form
+
+    return post
+
+
+def by_passkey(world: World) -> Post:
+    passkey, browser = add_passkey(world.admin), Client()
+    asked = browser.get(LOGIN, headers={"Accept": "application/json"}).json()["request_options"]["publicKey"]
+    return browser, LOGIN, {"credential": json.dumps(passkey.get(asked))}
+
+
+# Every address that changes something: how to post to it, and the action of its one event.
+CHANGES: dict[str, tuple[Callable[[World], Post], str]] = {
+    # Going in and out
+    "account_login": (lambda _: (Client(), "/account/login/", SIGN_IN), "sign_in"),
+    "account_confirm_login_code": (by_code, "sign_in"),
+    "account_logout": (own("/account/logout/"), "sign_out"),
+    "account_signup": (signed_up, "sign_up"),
+    "account_confirm_email": (confirmed, "address.confirm"),
+    "account_reset_password_from_key": (recovered, "password.reset"),
+    "account_change_password": (
+        own("/account/password/change/", oldpassword=PASSWORD, password1=NEW, password2=NEW),
+        "password.change",
+    ),
+    "mfa_authenticate": (second_step, "sign_in"),
+    "mfa_login_webauthn": (by_passkey, "sign_in"),
+    # One's own second factor, sessions, profile
+    "mfa_activate_totp": (app_added, "second_factor.add"),
+    "mfa_deactivate_totp": (with_app("/account/mfa/totp/deactivate/"), "second_factor.remove"),
+    "mfa_generate_recovery_codes": (with_app("/account/mfa/recovery-codes/generate/"), "recovery_codes.make"),
+    "mfa_add_webauthn": (passkey_added, "second_factor.add"),
+    "mfa_edit_webauthn": (of_passkey("edit", name="Desk"), "passkey.rename"),
+    "mfa_remove_webauthn": (of_passkey("remove"), "second_factor.remove"),
+    "account:end_session": (ended, "session.end"),
+    "account:end_other_sessions": (own("/account/sessions/end-others/"), "session.end_others"),
+    "account:profile": (own("/account/profile/", name="Ada Lovelace", phone="+1 555 0100"), "profile.edit"),
+    "account:billing_profile": (
+        own("/account/billing-profile/", address_line="1 Street", postal_code="1", country="IN"),
+        "billing_profile.edit",
+    ),
+    # Members
+    "account:invite": (
+        own("/account/members/invite/", email="new@example.com", role="viewer", intent="invite"),
+        "member.invite",
+    ),
+    "account:resend_invitation": (invited("resend"), "member.resend"),
+    "account:revoke_invitation": (invited("revoke"), "member.revoke"),
+    "account:accept_invitation": (accepted, "member.accept"),
+    "account:member_deactivate": (of_member("deactivate", intent="deactivate"), "member.deactivate"),
+    "account:member_activate": (switched_on, "member.activate"),
+    "account:member_second_factor": (without_factor, "second_factor.reset"),
+    "account:sign_in_rules": (own("/account/members/rules/", roles=["operator"]), "sign_in_rules.edit"),
+    # The cloud
+    "snapshots:create": (
+        write("/snapshots/create/", "create", instance_id="BRK-123456D", name="nightly-9"),
+        "snapshot.create",
+    ),
+    "snapshots:restore": (write(f"/snapshots/{SNAPSHOT}/restore/", "restore", name="trainer-9"), "snapshot.restore"),
+    "snapshots:image": (write(f"/snapshots/{SNAPSHOT}/image/", "image", name="image-9"), "snapshot.image"),
+    "snapshots:delete": (write("/snapshots/BRK-123463S/delete/", "delete"), "snapshot.delete"),
+}
+CHANGES["account:member_role"] = (
+    lambda world: (
+        world.admin,
+        f"/account/members/{world.person('viewer').pk}/role/",
+        {"role": "operator", "intent": "role"},
+    ),
+    "member.role",
+)
+# Every other address that takes POST, and why it writes nothing.
+NO_CHANGE = {
+    "home": "leads to the first page",
+    "account:theme": "a cookie of the browser",
+    "account_request_login_code": "sends a mail; the sign-in that comes of it is written",
+    "account_reset_password": "sends a mail; the new password that comes of it is written",
+    "account_reauthenticate": "shows once more who one is; only a failure is written",
+    "mfa_reauthenticate": "shows once more who one is; only a failure is written",
+    "mfa_reauthenticate_webauthn": "shows once more who one is",
+    "google_login": "leads to Google; the sign-in that comes of it is written",
+    "openid_connect_login": "leads to the provider; the sign-in that comes of it is written",
+}
+
+# Forms that say all by being sent.
+BARE = {"account_logout", "account:end_other_sessions", "account:sign_in_rules"}
+
+
+@pytest.fixture
+def world(sandbox: Sandbox, sign_in: Callable[[str], Client], profile: Any, settings: Any) -> World:
+    cache.clear()
+    found = World(sign_in("admin"), sign_in, settings)
+    for role in ("viewer", "operator"):
+        sign_in(role)
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(EVERY))
+def test_it_knows_every_address_that_takes_a_form(world: World, name: str) -> None:
+    # given an address, then it refuses every form, or has a row in one of the two tables
+    statuses = {browser.post(address(name, None)).status_code for browser in (Client(), world.sign_in("admin"))}
+    takes = statuses - {405} - ({302} if 405 in statuses else set())
+    known = (name in CHANGES) + (name in NO_CHANGE)
+    assert known == bool(takes), f"{name} needs a row in {__name__}: CHANGES, or NO_CHANGE with a reason ({statuses})"
+
+
+def test_it_knows_no_address_of_the_past() -> None:
+    assert sorted({*CHANGES, *NO_CHANGE} - set(EVERY)) == []
+
+
+@pytest.mark.parametrize("name", sorted(CHANGES))
+def test_it_writes_exactly_one_event(
+    world: World, name: str, django_capture_on_commit_callbacks: Callable[..., Any]
+) -> None:
+    # given all that the form needs
+    prepare, action = CHANGES[name]
+    with django_capture_on_commit_callbacks(execute=True):
+        browser, url, form = prepare(world)
+    before = Event.objects.count()
+    # when it is sent
+    with django_capture_on_commit_callbacks(execute=True):
+        response = browser.post(url, form)
+    # then it is accepted, and there is one event more, of that action, with who it was
+    assert response.status_code in {200, 302}, response.content.decode()
+    new = list(Event.objects.order_by("number")[before:])
+    assert [(event.action, event.result) for event in new] == [(action, "done")]
+    assert new[0].user is not None
+    assert new[0].who == new[0].user.email
+    assert first_break() is None
+
+
+@pytest.mark.parametrize("name", sorted(set(CHANGES) - BARE))
+def test_it_writes_nothing_for_a_form_without_anything(world: World, name: str) -> None:
+    world.admin.post(address(name, None))
+    assert list(Event.objects.values_list("action", flat=True)) == []
