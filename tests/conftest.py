@@ -1,10 +1,13 @@
 """What every test of the portal starts from: an empty cache, a fresh simulated cloud, people of each role."""
 
 import re
+import time
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from allauth.mfa.totp.internal import auth
 from django.core.cache import cache
 from django.http import HttpResponse
 from django.test import Client
@@ -12,6 +15,7 @@ from django.test import Client
 from apps.account.addresses import prove
 from apps.account.models import BillingProfile, User
 from barrack_web import cloud
+from barrack_web.client import outcomes
 from barrack_web.sandbox.server import Sandbox
 
 pytest_plugins = ["tests.feature_markers"]
@@ -19,8 +23,26 @@ pytest_plugins = ["tests.feature_markers"]
 HTMX = {"HX-Request": "true"}
 
 
+@pytest.fixture(autouse=True)
+def _half_minute() -> Iterator[None]:
+    """The clock of authenticator apps' codes stands still in each test: none runs into, or waits for, the next code."""
+    now = time.time()
+    auth.time = SimpleNamespace(time=lambda: now)
+    yield
+    auth.time = time
+
+
 @pytest.fixture
-def sandbox() -> Iterator[Sandbox]:
+def short_pauses() -> Iterator[None]:
+    """Reads that fail in passing are repeated as often as ever, after a hundredth of the usual pauses."""
+    usual = outcomes.RETRY_PAUSES
+    outcomes.RETRY_PAUSES = tuple(seconds / 100 for seconds in usual)
+    yield
+    outcomes.RETRY_PAUSES = usual
+
+
+@pytest.fixture
+def sandbox(short_pauses: None) -> Iterator[Sandbox]:
     """The simulated cloud with the demo's data, time standing still unless the test moves it, and no call logged."""
     cache.clear()
     cloud.reset()

@@ -94,7 +94,7 @@ def test_it_keeps_no_pickles_in_the_shared_cache(shared_redis: Any) -> None:
     one.read()
     one.forget()
     # given that the lock may be there for a moment more
-    keys = [key for key in shared_redis.scan_iter("test-*test-two*") if not key.endswith(b":lock")]
+    keys = [key for key in shared_redis.scan_iter(f"{cache.key_prefix}:*test-two*") if not key.endswith(b":lock")]
     kept = {key: shared_redis.get(key) for key in keys}
     assert {key.rpartition(b":")[2] for key in kept} == {b"body", b"meta", b"generation"}
     for key, value in kept.items():

@@ -78,7 +78,7 @@ def remote(server: SandboxServer) -> Sandbox:
 
 
 @pytest.fixture
-def check(server: SandboxServer, settings: Settings) -> Iterator[Run]:
+def check(server: SandboxServer, settings: Settings, short_pauses: None) -> Iterator[Run]:
     """The command in a portal that is set to use that sandbox as the real API."""
     settings.SANDBOX, settings.BARRACK_API_KEY = False, KEY
     settings.BARRACK_API_URL = f"http://127.0.0.1:{server.port}/api"

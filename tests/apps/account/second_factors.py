@@ -6,11 +6,11 @@ import json
 import os
 import re
 import struct
-import time
 from base64 import b32decode, urlsafe_b64decode, urlsafe_b64encode
 from html import unescape
 from typing import Any
 
+from allauth.mfa.totp.internal import auth
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from django.http import HttpResponse
@@ -31,18 +31,9 @@ def confirm(browser: Client) -> None:
     assert browser.post("/account/reauthenticate/", {"password": PASSWORD}).status_code == 302
 
 
-def early_enough() -> None:
-    """Wait for the next half minute when this one is nearly over: a browser takes its time to send a form."""
-    if time.time() % 30 > 22:
-        time.sleep(30.1 - time.time() % 30)
-
-
 def code_of(secret: str, steps: int = 0) -> str:
-    """Return what the app shows now, or so many half minutes later."""
-    if steps < 0 and time.time() % 30 > 22:
-        # Too late for a code of the past: it would be two steps old before the form is sent.
-        time.sleep(30.1 - time.time() % 30)
-    counter = struct.pack(">Q", int(time.time()) // 30 + steps)
+    """Return what the app shows now, by the clock that stands still in each test, or so many half minutes later."""
+    counter = struct.pack(">Q", int(auth.time.time()) // 30 + steps)
     digest = hmac.new(b32decode(secret), counter, hashlib.sha1).digest()
     offset = digest[-1] & 15
     return f"{(struct.unpack('>I', digest[offset : offset + 4])[0] & 0x7FFFFFFF) % 1_000_000:06}"
@@ -58,9 +49,6 @@ def set_up_app(browser: Client) -> str:
     """Set up the app as one does, with the code of half a minute ago, and return its secret."""
     confirm(browser)
     secret = secret_of(browser.get(ACTIVATE))
-    if time.time() % 30 > 26:
-        # That code is about to fit no more.
-        time.sleep(30 - time.time() % 30)
     assert browser.post(ACTIVATE, {"code": code_of(secret, -1)}).status_code == 302
     return secret
 
