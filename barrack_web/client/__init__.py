@@ -62,10 +62,14 @@ from .rules import FirewallRule, FirewallRuleRequest, SecurityRuleRequest, VMSec
 from .scripts import Script, ScriptChange, ScriptRequest, ScriptSaved, ScriptsDeleted
 from .snapshots import RestoreAccepted, Snapshot, SnapshotCreated, SnapshotDeleted
 from .ssh_keys import SSHKey, SSHKeyCreated, SSHKeyDeleted
+from .states import HIBERNATED_HOUR, INSTANCE_ALLOWS, INSTANCE_IN_TRANSITION, instance_state
 from .transport import Observer, TimeLimits, request_id_var
 from .volumes import Volume, VolumeAccepted, VolumeDeleted, VolumeListing, VolumeRequest, VolumesMoved
 
 __all__ = [
+    "HIBERNATED_HOUR",
+    "INSTANCE_ALLOWS",
+    "INSTANCE_IN_TRANSITION",
     "OPERATIONS",
     "AIModel",
     "AITransaction",
@@ -161,6 +165,7 @@ __all__ = [
     "VolumeListing",
     "VolumeRequest",
     "VolumesMoved",
+    "instance_state",
     "load_overrides",
     "request_id_var",
 ]

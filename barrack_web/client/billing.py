@@ -73,7 +73,12 @@ class BillingRecord(msgspec.Struct, frozen=True):
     description: str | None = None
 
     def __post_init__(self) -> None:
-        settle(self, numbers=("per_minute_rate", "total_cost", "size_gb"), times=("start_time", "end_time"))
+        settle(
+            self,
+            numbers=("per_minute_rate", "total_cost", "size_gb"),
+            counts=("total_duration_minutes", "gpu_count"),
+            times=("start_time", "end_time"),
+        )
 
 
 class BillingSummary(

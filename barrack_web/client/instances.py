@@ -27,7 +27,7 @@ class VMFlavor(msgspec.Struct, frozen=True):
     gpu_count: int | None = None
 
     def __post_init__(self) -> None:
-        settle(self, ids=("id",), numbers=("ram",))
+        settle(self, ids=("id",), numbers=("ram",), counts=("cpu", "disk", "ephemeral", "gpu_count"))
 
 
 class VMImage(msgspec.Struct, frozen=True):
@@ -90,7 +90,7 @@ class Instance(msgspec.Struct, frozen=True):
     power_state: str | None = None
 
     def __post_init__(self) -> None:
-        settle(self, times=("created_at",))
+        settle(self, counts=("gpu_count",), times=("created_at",))
 
     @property
     def state(self) -> str:
@@ -119,7 +119,7 @@ class UserInstance(msgspec.Struct, frozen=True):
     created_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        settle(self, times=("created_at",))
+        settle(self, counts=("gpu_count",), times=("created_at",))
 
     @property
     def state(self) -> str:
@@ -192,7 +192,7 @@ class HibernationBilling(msgspec.Struct, frozen=True):
     total_cost: Decimal | None = None
 
     def __post_init__(self) -> None:
-        settle(self, numbers=("rate_per_hour", "total_cost"))
+        settle(self, numbers=("rate_per_hour", "total_cost"), counts=("total_duration_minutes",))
 
 
 class HibernatedCount(msgspec.Struct, frozen=True):
@@ -201,6 +201,9 @@ class HibernatedCount(msgspec.Struct, frozen=True):
     count: int
     recent_hibernations: tuple[RecentHibernation, ...] = ()
     billing_metrics: HibernationBilling | None = None
+
+    def __post_init__(self) -> None:
+        settle(self, counts=("count",))
 
 
 class Instances:

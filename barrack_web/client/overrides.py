@@ -1,4 +1,4 @@
-"""Facts of the API that a deployment changes: a TOML file with operations and with the names of fields.
+"""Facts of the API that a deployment changes: a TOML file with operations, names of fields, and states of instances.
 
 [operations.list_instances]
 path = "/servers"
@@ -7,6 +7,9 @@ query = { limit = "per_page" }
 
 [structs.Instance]
 vm_name = "name"
+
+[instance_actions]
+hibernate = ["ACTIVE"]
 """
 
 import re
@@ -22,6 +25,7 @@ from typing import Any, Final
 import msgspec
 
 from .operations import METHODS, OPERATIONS, WITH_A_BODY, Operation, check_table
+from .states import INSTANCE_ALLOWS, instance_state
 from .structs import RESULTS, STRUCTS
 from .wire import Changes, Names
 
@@ -39,10 +43,12 @@ class BadOverrides(ValueError):  # noqa: N818 - named after what is wrong
 
 @dataclass(frozen=True, slots=True)
 class Overrides:
-    """What `Client` takes: the whole operation table, and the changed names of the structs' fields."""
+    """What `Client` takes: the whole operation table, and the changed names of the structs' fields; and for whoever
+    offers actions, the states in which an instance takes each."""
 
     operations: Mapping[str, Operation] = field(default_factory=lambda: OPERATIONS)
     names: Names = field(default_factory=Names)
+    allows: Mapping[str, frozenset[str]] = field(default_factory=lambda: INSTANCE_ALLOWS)
 
 
 class _Wrong(Exception):  # noqa: N818 - never leaves this file
@@ -68,10 +74,12 @@ def load_overrides(path: str | Path) -> Overrides:
         raise BadOverrides(f"{path}: the file is nested too deeply to be meant") from None
     try:
         for name in facts:
-            _known((name,), name, ("operations", "structs"), "table")
+            _known((name,), name, ("operations", "structs", "instance_actions"), "table")
         operations = dict(_rows(_table((), facts, "operations")))
         table = MappingProxyType({**OPERATIONS, **operations})
-        return Overrides(table, Names(_changes(_table((), facts, "structs"))))
+        allows = dict(_allowed(_table((), facts, "instance_actions")))
+        names = Names(_changes(_table((), facts, "structs")))
+        return Overrides(table, names, MappingProxyType({**INSTANCE_ALLOWS, **allows}))
     except _Wrong as wrong:
         raise BadOverrides(f"{path}, line {_line(text, wrong.place)}: {wrong.reason}") from None
 
@@ -94,6 +102,17 @@ def _not_toml(text: str, error: tomllib.TOMLDecodeError) -> str:
     found = _NOT_TOML.fullmatch(str(error))
     line = (found and found["line"]) or len(text.rstrip("\n").split("\n"))
     return f"line {line}: this is not TOML: {found['reason'] if found else error}"
+
+
+def _allowed(table: Mapping[str, Any]) -> Iterator[tuple[str, frozenset[str]]]:
+    for action, states in table.items():
+        place = ("instance_actions", action)
+        _known(place, action, INSTANCE_ALLOWS, "action")
+        if not isinstance(states, list):
+            raise _Wrong(place, f"{action} must be a list of states")
+        for state in states:
+            _text(place, state)
+        yield action, frozenset(instance_state(state) for state in states)
 
 
 def _rows(tables: Mapping[str, Any]) -> Iterator[tuple[str, Operation]]:

@@ -217,12 +217,17 @@ def read_row(raw: msgspec.Raw, kind: type[S]) -> S:
 
 
 def settle(
-    row: msgspec.Struct, *, ids: tuple[str, ...] = (), numbers: tuple[str, ...] = (), times: tuple[str, ...] = ()
+    row: msgspec.Struct,
+    *,
+    ids: tuple[str, ...] = (),
+    numbers: tuple[str, ...] = (),
+    counts: tuple[str, ...] = (),
+    times: tuple[str, ...] = (),
 ) -> None:
     """Puts a fresh struct into its one form: ids are text, times are aware and in UTC.
 
     A time without a zone is in UTC (source: assumed). Raises ValueError for a number that is not finite, at least
-    10¹² in size, or of more than 40 decimals.
+    10¹² in size, or of more than 40 decimals, and for a count below 0 or at least 10¹².
     """
     for name in ids:
         value = getattr(row, name)
@@ -230,6 +235,10 @@ def settle(
             force_setattr(row, name, str(value))
     for name in numbers:
         check_number(getattr(row, name))
+    for name in counts:
+        count = getattr(row, name)
+        if count is not None and not 0 <= count < NUMBER_LIMIT:
+            raise ValueError("a count is out of bounds")
     for name in times:
         moment = getattr(row, name)
         if moment is not None and moment.tzinfo is not UTC:

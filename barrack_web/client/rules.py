@@ -21,7 +21,7 @@ class VMSecurityRule(msgspec.Struct, frozen=True):
     created_at: datetime | None = None
 
     def __post_init__(self) -> None:
-        settle(self, ids=("id",), times=("created_at",))
+        settle(self, ids=("id",), counts=("port_range_min", "port_range_max"), times=("created_at",))
 
 
 class FirewallRule(VMSecurityRule, frozen=True):

@@ -4,6 +4,9 @@ nothing.
 Status words are compared without case, and `-`, `_` and space are the same.
 """
 
+from collections.abc import Mapping
+from decimal import Decimal
+from types import MappingProxyType
 from typing import Final
 
 # source: user documentation, which uses both words for one state.
@@ -11,6 +14,24 @@ INSTANCE_ALIASES: Final = {"STOPPED": "SHUTOFF"}
 # source: user documentation. ERROR is listed there too, but stays until somebody acts (source: assumed).
 INSTANCE_IN_TRANSITION: Final = frozenset(
     {"CREATING", "BUILD", "STARTING", "STOPPING", "HIBERNATING", "RESTORING", "REBOOTING", "DELETING"}
+)
+# In which states an instance takes an action; in every other one it is not offered. The API decides: a 409 may come.
+INSTANCE_ALLOWS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "start": frozenset({"SHUTOFF"}),  # source: user documentation
+        "stop": frozenset({"ACTIVE"}),  # source: user documentation
+        "reboot": frozenset({"ACTIVE"}),  # source: user documentation
+        "hibernate": frozenset({"ACTIVE", "SHUTOFF"}),  # source: user documentation for ACTIVE, assumed for SHUTOFF
+        "restore": frozenset({"HIBERNATED"}),  # source: user documentation
+        "delete": frozenset({"ACTIVE", "SHUTOFF", "HIBERNATED", "ERROR"}),  # source: assumed
+        "public-ip": frozenset({"ACTIVE"}),  # source: assumed
+        "rules": frozenset({"ACTIVE"}),  # source: assumed, from "applied after the VM becomes active"
+        "snapshot": frozenset({"ACTIVE"}),  # source: user documentation
+    }
+)
+# What a hibernated instance costs per hour (source: user documentation), for an API that does not say it itself.
+HIBERNATED_HOUR: Final[Mapping[str, Decimal]] = MappingProxyType(
+    {"USD": Decimal("0.01"), "EUR": Decimal("0.01"), "INR": Decimal("1.00")}
 )
 # source: user documentation, for snapshots and for images.
 USABLE: Final = frozenset({"SUCCESS", "AVAILABLE"})

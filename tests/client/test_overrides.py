@@ -121,7 +121,11 @@ MISTAKES: dict[str, tuple[str, int, str]] = {
     "no TOML at the end": ('[operations.get_image]\npath = "/x', 2, "this is not TOML: "),
     "a key twice": ('[structs.Image]\nname = "a"\nname = "b"\n', 3, "this is not TOML: Cannot overwrite"),
     "unknown table": ("\n[operation.get_image]\n", 2, "there is no table operation; perhaps operations was meant"),
-    "unknown key at the top": ("timeout = 5\n", 1, "there is no table timeout; there is operations, structs"),
+    "unknown key at the top": (
+        "timeout = 5\n",
+        1,
+        "there is no table timeout; there is instance_actions, operations, structs",
+    ),
     "tables in a list": ("# c\n[[operations]]\n", 2, "operations must be a table"),
     "a text for a table": ('structs = "x"\n', 1, "structs must be a table"),
     "a text for an operation": ('[operations]\nget_image = "/x"\n', 2, "get_image must be a table"),
@@ -337,3 +341,30 @@ def test_it_refuses_a_get_that_could_not_carry_its_body(file: Path) -> None:
     assert loaded(file, '[operations.start_instance]\nmethod = "GET"\n').operations["start_instance"].method == "GET"
     bodies = {"POST", "PUT"}
     assert {OPERATIONS[name].method for name in WITH_A_BODY} == bodies
+
+
+# --- actions of instances
+
+
+def test_it_changes_in_which_states_an_action_is_offered(file: Path) -> None:
+    # given a file that names an action's states in any spelling
+    found = loaded(file, '[instance_actions]\nhibernate = ["active"]\nreboot = []\nstart = ["STOPPED"]\n')
+    # then these are changed, and every other one is as it was
+    assert found.allows["hibernate"] == {"ACTIVE"}
+    assert found.allows["reboot"] == frozenset()
+    assert found.allows["start"] == {"SHUTOFF"}
+    assert found.allows["stop"] == {"ACTIVE"}
+    assert Overrides().allows["hibernate"] == {"ACTIVE", "SHUTOFF"}
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ('hibernat = ["ACTIVE"]', "there is no action hibernat; perhaps hibernate was meant"),
+        ('hibernate = "ACTIVE"', "hibernate must be a list of states"),
+        ("hibernate = [1]", "hibernate must be a text that is not empty"),
+        ('hibernate = [""]', "hibernate must be a text that is not empty"),
+    ],
+)
+def test_it_refuses_actions_that_make_no_sense(file: Path, line: str, reason: str) -> None:
+    assert complaint(file, f"[instance_actions]\n{line}\n") == f", line 2: {reason}"
