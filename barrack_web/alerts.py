@@ -50,6 +50,7 @@ STAYS = "Running VMs are not touched by this."
 RUNS = "The portal could not read what this page shows. " + STAYS
 
 PROBLEM = "Barrack has a problem"
+NO_STOCK = "No free GPUs"
 
 # What a page says that could not be read.
 READING: dict[type[BarrackError], Words] = {
@@ -144,7 +145,7 @@ WRITING: dict[type[BarrackError], Words] = {
         503,
     ),
     NoStock: Words(
-        "No free GPUs",
+        NO_STOCK,
         "No GPU of this type is free in this region at the moment. Nothing was created and nothing is charged.",
         "Try again later: stock changes through the day. A snapshot cannot be moved to another region.",
         422,
@@ -170,17 +171,30 @@ def for_error(error: BarrackError, *, writing: bool = False) -> Alert:
     )
 
 
-def for_unknown(error: BarrackError, *, noun: str, makes: bool, minutes: int, link: str) -> Alert:
-    """Return the words for a write whose answer was lost and whose result is not to be seen yet."""
+def for_unknown(
+    error: BarrackError,
+    *,
+    noun: str,
+    effect: str,
+    minutes: int,
+    link: str,
+    doubt: str = "",
+    repeatable: bool = True,
+) -> Alert:
+    """Return the words for a write whose answer was lost and whose result is not to be seen yet.
+
+    `effect` is "makes", "deletes" or "changes"; `doubt` says for a change what is not certain.
+    """
     happened = "took too long" if isinstance(error, TimedOut) else "broke off"
-    if makes:
+    if effect == "makes":
         text = (
             f"Barrack's answer {happened}, and the new {noun} is not seen yet. We keep looking for {minutes} minutes."
         )
         todo = f"Trying again under the same name cannot make a second {noun}."
     else:
-        text = f"Barrack's answer {happened}, and it is not certain yet whether the {noun} is deleted."
-        todo = f"We keep looking for {minutes} minutes. Trying again does no harm."
+        text = f"Barrack's answer {happened}, and it is not certain yet whether {doubt or f'the {noun} is deleted'}."
+        again = "Trying again does no harm." if repeatable else "Until that is known it cannot be sent again."
+        todo = f"We keep looking for {minutes} minutes. {again}"
     return Alert(
         title="Not seen yet",
         text=text,

@@ -140,9 +140,12 @@ class Pending(Generic[T]):
         except (WaitedTooLong, BarrackError):
             return None
 
-    def or_none(self) -> Read[T] | None:
-        """Return the read, the copy at hand when it takes long, or None: for what a page can do without."""
-        found = self.within(OPTIONAL_SECONDS)
+    def or_none(self, end: float | None = None) -> Read[T] | None:
+        """Return the read, the copy at hand when it takes long, or None: for what a page can do without.
+
+        Several that share an `end`, on the monotonic clock, are waited for together.
+        """
+        found = self.within(OPTIONAL_SECONDS if end is None else max(0.0, end - time.monotonic()))
         return found if found is not None or self.failed else self.source.peek(self.key)
 
 

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -13,13 +14,17 @@ from django.dispatch import Signal
 from barrack_web import capabilities
 from barrack_web.cached import Read, Source
 from barrack_web.client import (
+    AttachedFirewall,
     BalanceSheet,
     BillingPage,
     BillingRecord,
     Client,
+    GPUStock,
+    HibernatedCount,
     Instance,
     Listing,
     Prices,
+    Protocol,
     Region,
     Snapshot,
     SnapshotImages,
@@ -32,7 +37,7 @@ from barrack_web.sandbox.server import Sandbox, transport
 # The three documented regions, for an account without resources on an API that no longer lists regions.
 DOCUMENTED_REGIONS = ("CANADA-1", "NORWAY-1", "US-1")
 BILLING_PAGE_SIZE = 20
-# Pages of 100 billing records that are gone through for one snapshot.
+# Pages of 100 billing records that are gone through for one VM or snapshot.
 RECORD_PAGES = 10
 # Longer names of regions are not offered as a filter: no cloud has them, and an address could not carry them.
 REGION_LENGTH = 100
@@ -94,8 +99,8 @@ def reset() -> None:
         source.drop()
 
 
-class SnapshotRecords(msgspec.Struct, frozen=True):
-    """The billing records of one snapshot; `complete` is false when some could not be read, or there are too many."""
+class Records(msgspec.Struct, frozen=True):
+    """The billing records of one thing; `complete` is false when some could not be read, or there are too many."""
 
     records: list[BillingRecord]
     complete: bool
@@ -104,22 +109,52 @@ class SnapshotRecords(msgspec.Struct, frozen=True):
     def total(self) -> Decimal:
         return sum((record.total_cost for record in self.records), Decimal(0))
 
+    @property
+    def totals(self) -> list[tuple[str, Decimal]]:
+        """What they have cost in each currency, which cannot be added."""
+        found: dict[str, Decimal] = {}
+        for record in self.records:
+            found[record.currency] = found.get(record.currency, Decimal(0)) + record.total_cost
+        return sorted(found.items())
 
-def _records_of(snapshot_id: str) -> SnapshotRecords:
-    """Return one snapshot's records: the API bills all snapshots in one list, so its pages are gone through."""
+    @property
+    def minutes(self) -> int:
+        return sum(record.total_duration_minutes for record in self.records)
+
+
+def _records(page_of: Callable[[int, float], BillingPage], mine: Callable[[BillingRecord], bool]) -> Records:
+    """Return one thing's records: the API bills all of a kind in one list, so its pages are gone through."""
     records: list[BillingRecord] = []
     broken, end = 0, time.monotonic() + settings.API_READ_SECONDS
     for number in range(1, RECORD_PAGES + 1):
-        page = client().snapshots.billing(page=number, limit=100, within=max(0.1, end - time.monotonic()))
-        records += [record for record in page.records if record.snapshot_id == snapshot_id]
+        page = page_of(number, max(0.1, end - time.monotonic()))
+        records += [record for record in page.records if mine(record)]
         broken += page.broken
         if number >= page.total_pages:
-            return SnapshotRecords(records, complete=not broken)
-    return SnapshotRecords(records, complete=False)
+            return Records(records, complete=not broken)
+    return Records(records, complete=False)
+
+
+def _snapshot_records(snapshot_id: str) -> Records:
+    return _records(
+        lambda number, within: client().snapshots.billing(page=number, limit=100, within=within),
+        lambda record: record.snapshot_id == snapshot_id,
+    )
+
+
+def _instance_records(instance_id: str) -> Records:
+    return _records(
+        lambda number, within: client().instances.billing(page=number, limit=100, within=within),
+        lambda record: record.instance_id == instance_id,
+    )
 
 
 def _status_seconds(
-    listing: Listing[Instance] | Listing[Snapshot] | Listing[SSHKey] | Listing[UserInstance],
+    listing: Listing[Instance]
+    | Listing[Snapshot]
+    | Listing[SSHKey]
+    | Listing[UserInstance]
+    | Listing[AttachedFirewall],
 ) -> float:
     # A very large account takes many pages a read; reading it less often keeps its share of the API's time the same.
     return settings.FRESH_STATUS_SECONDS * max(1.0, listing.pages / 5)
@@ -149,6 +184,46 @@ instances: Source[Listing[Instance]] = Source(
     lambda _: client().instances.list(),
     _status_seconds,
     told=partial(_tell, "instances"),
+)
+
+
+def _listed_instance(instance_id: str) -> Read[Instance] | None:
+    """Return the VM as the list at hand has it, for the day on which its own page was never read before."""
+    listed = instances.peek()
+    rows = [row for row in listed.value if row.instance_id == instance_id] if listed else []
+    return Read(rows[0], listed.at, listed.version) if listed and rows else None
+
+
+instance: Source[Instance] = Source(
+    "instance", Instance, lambda key: client().instances.get(key), _as_status, fallback=_listed_instance
+)
+instance_firewalls: Source[Listing[AttachedFirewall]] = Source(
+    "instance-firewalls",
+    Listing[AttachedFirewall],
+    lambda key: client().firewalls.of_instance(key),
+    _status_seconds,
+)
+instance_billing: Source[BillingPage] = Source(
+    "instance-billing",
+    BillingPage,
+    lambda key: client().instances.billing(page=int(key), limit=BILLING_PAGE_SIZE),
+    _as_catalog,
+)
+instance_records: Source[Records] = Source("instance-records", Records, _instance_records, _as_catalog)
+hibernated: Source[HibernatedCount] = Source(
+    "hibernated",
+    HibernatedCount,
+    capabilities.offered("get_hibernated_instances_count", lambda _: client().instances.hibernated_count()),
+    _as_balance,
+)
+stocks: Source[Listing[GPUStock]] = Source(
+    "stocks",
+    Listing[GPUStock],
+    capabilities.offered("get_gpu_stocks", lambda _: client().catalog.stocks()),
+    partial(_seconds, "FRESH_STOCK_SECONDS"),
+)
+protocols: Source[Listing[Protocol]] = Source(
+    "protocols", Listing[Protocol], lambda _: client().firewalls.protocols(), _as_catalog
 )
 eligible: Source[Listing[UserInstance]] = Source(
     "eligible", Listing[UserInstance], lambda _: client().instances.eligible_for_snapshots(), _status_seconds
@@ -185,7 +260,7 @@ snapshot_billing: Source[BillingPage] = Source(
     lambda key: client().snapshots.billing(page=int(key), limit=BILLING_PAGE_SIZE),
     _as_catalog,
 )
-snapshot_records: Source[SnapshotRecords] = Source("snapshot-records", SnapshotRecords, _records_of, _as_catalog)
+snapshot_records: Source[Records] = Source("snapshot-records", Records, _snapshot_records, _as_catalog)
 images_of: Source[dict[str, SnapshotImages]] = Source(
     "images-of",
     dict[str, SnapshotImages],
@@ -202,15 +277,19 @@ prices: Source[Prices] = Source("prices", Prices, lambda _: client().catalog.pri
 balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client().billing.balance(), _as_balance)
 
 SOURCES = (
-    instances, eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions,
-    prices, balance, ssh_keys,
+    instances, instance, instance_firewalls, instance_billing, instance_records, hibernated, stocks, protocols,
+    eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions, prices,
+    balance, ssh_keys,
 )  # fmt: skip
 
 
-def instances_changed() -> None:
-    """Read instances anew from now on, and what follows from them."""
-    for source in (instances, eligible, balance):
+def instances_changed(instance_id: str = "") -> None:
+    """Read instances anew from now on, and what follows from them; and the one whose page may be open."""
+    for source in (instances, eligible, hibernated, balance):
         source.forget()
+    if instance_id:
+        instance.forget(instance_id)
+        instance_records.forget(instance_id)
 
 
 def snapshots_changed(snapshot_id: str = "") -> None:

@@ -59,9 +59,9 @@ def sort_options(sorts: Mapping[str, Sort[Any]]) -> list[tuple[str, str]]:
     return [(value, sort.label) for value, sort in sorts.items()]
 
 
-def page_of(rows: Sequence[T], number: str) -> Page[T]:
+def page_of(rows: Sequence[T], number: str, size: int = PAGE_SIZE) -> Page[T]:
     """Return the page asked for, or the last one when it is gone: never an empty page while there are rows."""
-    return Paginator(rows, PAGE_SIZE).get_page(number)
+    return Paginator(rows, size).get_page(number)
 
 
 def matches(q: str, *texts: str | None) -> bool:

@@ -45,6 +45,7 @@ API_LOOK_UP_SECONDS = env.number("API_LOOK_UP_SECONDS", 3, low=0.05, high=5)
 # Seconds for which an answer of the API is shown without asking again.
 FRESH_STATUS_SECONDS = env.number("FRESH_STATUS_SECONDS", 2, low=0, high=60)
 FRESH_BALANCE_SECONDS = env.number("FRESH_BALANCE_SECONDS", 15, low=0, high=600)
+FRESH_STOCK_SECONDS = env.number("FRESH_STOCK_SECONDS", 10, low=0, high=600)
 FRESH_CATALOG_SECONDS = env.number("FRESH_CATALOG_SECONDS", 60, low=0, high=3600)
 
 # Seconds between two looks of an open list: while a row is changing, and otherwise.

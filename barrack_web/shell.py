@@ -24,6 +24,7 @@ class Entry:
 
 # Entries appear with their pages.
 NAVIGATION = (
+    Entry("Dashboard", "home", "layout-dashboard", "home"),
     Entry("Virtual machines", "vms:list", "server-2", "vms"),
     Entry("Snapshots", "snapshots:list", "camera", "snapshots"),
     Entry("Activity", "activity:list", "activity", "activity"),

@@ -1,12 +1,11 @@
 """Every address of the portal."""
 
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 from barrack_web import health
 
 urlpatterns = [
-    path("", RedirectView.as_view(pattern_name="snapshots:list"), name="home"),
+    path("", include("apps.vms.dashboard_urls")),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("account/", include("apps.account.urls")),

@@ -122,7 +122,7 @@ def _vm(instances: Listing[Instance] | None) -> Step:
         title="First VM",
         text="A VM is billed by the minute, also while it is stopped. "
         "In this portal one is made by restoring a snapshot. What comes next (connecting by SSH, firewall rules, "
-        "volumes, snapshots) will stand on the VM's own page, which this portal does not have yet.",
+        "volumes, snapshots) stands on the VM's own page.",
         done=done,
         finding=finding,
         who=_roles(Can.RESTORE_SNAPSHOT),

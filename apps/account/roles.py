@@ -24,6 +24,9 @@ class Can(StrEnum):
 
     READ = "read everything but secrets"
     EDIT_BILLING_PROFILE = "edit the billing profile"
+    OPERATE_VM = "start, stop, reboot, hibernate and restore VMs"
+    EDIT_VM_NETWORK = "change public IPs and security rules"
+    DELETE_VM = "delete VMs"
     CREATE_SNAPSHOT = "create snapshots"
     RESTORE_SNAPSHOT = "restore snapshots"
     CREATE_IMAGE = "create images"
@@ -35,6 +38,9 @@ class Can(StrEnum):
 ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
     Can.READ: frozenset(Role),
     Can.EDIT_BILLING_PROFILE: frozenset({Role.BILLING, Role.ADMIN}),
+    Can.OPERATE_VM: frozenset({Role.OPERATOR, Role.ADMIN}),
+    Can.EDIT_VM_NETWORK: frozenset({Role.OPERATOR, Role.ADMIN}),
+    Can.DELETE_VM: frozenset({Role.ADMIN}),
     Can.CREATE_SNAPSHOT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.RESTORE_SNAPSHOT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.CREATE_IMAGE: frozenset({Role.OPERATOR, Role.ADMIN}),

@@ -113,9 +113,9 @@ def finished(request: HtmxHttpRequest, outcome: Outcome, *, then: str) -> HttpRe
         context = {"operation": operation, "kind": kind, "layout": layout, "title": kind.title}
         return show(request, "activity/already_sent.html", context, part="form", status=409)
     if outcome.done:
-        words = kind.toast.format(name=operation.name, target=operation.target_name)
+        words = kind.said(operation)
         # A deletion stands under the address of what it deletes.
-        gone = "" if kind.makes else request.path.removesuffix(f"{intent_of(operation.kind)}/")
+        gone = request.path.removesuffix(f"{intent_of(operation.kind)}/") if kind.deletes else ""
         return done(request, *kind.events, toast=words, then=then, gone=gone)
     if request.htmx:
         response = HttpResponse()
@@ -138,8 +138,9 @@ def intent_of(kind: str) -> str:
 
 
 def payload(request: HtmxHttpRequest) -> dict[str, list[str]]:
-    """Return what the form holds, for telling the same form sent twice from another one."""
-    return {name: request.POST.getlist(name) for name in sorted(request.POST) if name not in ENVELOPE}
+    """Return what the form holds and where it was sent to, for telling the same form sent twice from another one."""
+    typed = {name: request.POST.getlist(name) for name in sorted(request.POST) if name not in ENVELOPE}
+    return typed | {"": [request.path]}
 
 
 def stale_alert(*reads: Read[Any] | None) -> Alert | None:

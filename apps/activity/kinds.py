@@ -1,40 +1,10 @@
-"""Every kind of operation: its words, where its result is to be seen, and which lists it changes."""
+"""Every kind of operation, and the words for every action of the trail."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Protocol
-
+from apps.activity.kind import Kind, Row
 from apps.activity.models import Operation
+from apps.activity.vm_kinds import VM_KINDS
 from barrack_web import cloud
 from barrack_web.client import Broken, Client
-
-
-@dataclass(frozen=True)
-class Row:
-    """One thing of a list in which a result may be seen."""
-
-    id: str
-    name: str
-    created_at: datetime | None
-
-
-class ReadRows(Protocol):
-    def __call__(self, api: Client, operation: Operation, within: float) -> list[Row]: ...
-
-
-@dataclass(frozen=True)
-class Kind:
-    """`makes` tells a create from a delete; `noun` is what is made or deleted; `rows` reads where it would be
-    seen; `toast` says that it was accepted."""
-
-    title: str
-    noun: str
-    makes: bool
-    toast: str
-    rows: ReadRows
-    changed: Callable[[Operation], None]
-    events: tuple[str, ...]
 
 
 def _instances(api: Client, operation: Operation, within: float) -> list[Row]:  # noqa: ARG001
@@ -62,7 +32,7 @@ KINDS: dict[str, Kind] = {
     "snapshot.create": Kind(
         title="Create snapshot",
         noun="snapshot",
-        makes=True,
+        effect="makes",
         toast="Snapshot “{name}” of {target} is being created.",
         rows=_snapshots,
         changed=lambda _: cloud.snapshots_changed(),
@@ -71,7 +41,7 @@ KINDS: dict[str, Kind] = {
     "snapshot.restore": Kind(
         title="Restore snapshot",
         noun="VM",
-        makes=True,
+        effect="makes",
         toast="VM “{name}” is being created from {target}.",
         rows=_instances,
         changed=lambda _: cloud.instances_changed(),
@@ -80,7 +50,7 @@ KINDS: dict[str, Kind] = {
     "snapshot.delete": Kind(
         title="Delete snapshot",
         noun="snapshot",
-        makes=False,
+        effect="deletes",
         toast="Snapshot “{target}” is deleted.",
         rows=_snapshots,
         changed=lambda operation: cloud.snapshots_changed(operation.target_id),
@@ -89,12 +59,13 @@ KINDS: dict[str, Kind] = {
     "snapshot.image": Kind(
         title="Create image",
         noun="image",
-        makes=True,
+        effect="makes",
         toast="Image “{name}” is being created from {target}.",
         rows=_images,
         changed=lambda operation: cloud.snapshots_changed(operation.target_id),
         events=("snapshots:changed",),
     ),
+    **VM_KINDS,
 }
 
 # Actions of the trail that are no operation of the API.

@@ -6,6 +6,7 @@ from datetime import timedelta
 from django.conf import settings
 
 from apps.activity.closing import close
+from apps.activity.kind import Shows
 from apps.activity.kinds import KINDS
 from apps.activity.models import Operation, State
 from barrack_web import clock, cloud
@@ -18,12 +19,15 @@ CLOCK_SKEW = timedelta(seconds=60)
 
 
 def find(operation: Operation, *, within: float) -> str | None:
-    """Return the id of what the operation made ("" for a deletion that happened), or None when it is not to be seen.
+    """Return the id of what the operation made ("" for anything else that happened), or None when it is not to be seen.
 
     A thing counts as made by the operation when it bears its name, was not there before, was not made before the click,
     and is not the result of another operation. `within` is in seconds. Raises BarrackError when nothing can be read.
     """
     kind = KINDS[operation.kind]
+    if kind.shows is not None:
+        return _seen(kind.shows, operation, within)
+    assert kind.rows is not None  # noqa: S101 - a kind has one of the two
     try:
         rows = kind.rows(cloud.client(), operation, within)
     except Missing:
@@ -46,6 +50,14 @@ def find(operation: Operation, *, within: float) -> str | None:
         .values_list("result_id", flat=True)
     )
     return next((found for found in ours if found not in taken), None)
+
+
+def _seen(shows: Shows, operation: Operation, within: float) -> str | None:
+    try:
+        return "" if shows(cloud.client(), operation, within) else None
+    except Missing:
+        # What was to be changed is gone, so the change will never be seen.
+        return None
 
 
 def settle(operation: Operation) -> bool:

@@ -45,6 +45,8 @@ class Operation(models.Model):
     target_name = models.CharField(max_length=255, blank=True)
     # The name of what is to be made, empty where nothing is. Two operations under way cannot make the same name.
     name = models.CharField(max_length=255, blank=True)
+    # The target's kind and id, where two operations on it must not be under way at once.
+    exclusive = models.CharField(max_length=128, blank=True)
     state = models.CharField(max_length=10, choices=State.choices, default=State.SENT)
     sent_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
@@ -60,10 +62,21 @@ class Operation(models.Model):
         ordering = ["-sent_at"]
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "name"], condition=Q(state="sent") & ~Q(name=""), name="one_operation_makes_a_name"
-            )
+                fields=["kind", "name", "exclusive"],
+                condition=Q(state="sent") & ~Q(name=""),
+                name="one_operation_makes_a_name",
+            ),
+            models.UniqueConstraint(
+                fields=["exclusive"],
+                condition=Q(state="sent") & ~Q(exclusive=""),
+                name="one_operation_changes_a_thing",
+            ),
         ]
-        indexes = [models.Index(fields=["state", "sent_at"]), models.Index(fields=["kind", "target_id"])]
+        indexes = [
+            models.Index(fields=["state", "sent_at"]),
+            models.Index(fields=["kind", "target_id"]),
+            models.Index(fields=["kind", "result_id"]),
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name or self.target_name}"
@@ -114,6 +127,7 @@ class Event(models.Model):
             models.Index(fields=["who", "-number"]),
             models.Index(fields=["action", "-number"]),
             models.Index(fields=["result", "-number"]),
+            models.Index(fields=["target_id", "-number"]),
         ]
 
     def __str__(self) -> str:

@@ -220,7 +220,8 @@ def _explanation(known: Observed, row: Seen, change: str, operations: list[Opera
             return operation
         if operation.target_id != known.resource_id or change == "appeared":
             continue
-        acted_on = not kind.makes and kind.noun == noun
+        leads = not kind.leads_to or change == "vanished" or row.state in kind.leads_to
+        acted_on = kind.noun == noun and ((kind.deletes and leads) or row.state in kind.leads_to)
         copied = kind.makes and change == "changed" and row.state in WHILE_COPIED
         if acted_on or copied:
             return operation

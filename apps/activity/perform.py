@@ -6,13 +6,14 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from apps.activity import lookup
-from apps.activity.closing import close
+from apps.activity.closing import close, take_over_abandoned
 from apps.activity.events import client_address
 from apps.activity.kinds import KINDS
 from apps.activity.models import Operation, State
@@ -28,6 +29,16 @@ log = logging.getLogger("barrack.activity")
 
 # Makes the API call within so many seconds, and returns the id of what it made, if it made anything.
 Send = Callable[[Client, float], object]
+
+
+class NotNeeded(Exception):  # noqa: N818 - it is no error: what was wanted is so already
+    """Raised by a call before it sends anything, with what to say instead."""
+
+    def __init__(self, alert: Alert) -> None:
+        super().__init__(alert.title)
+        self.alert = alert
+
+
 # A write that has less than this left, after slow reads, is not sent: it would end in doubt.
 LEAST_SECONDS = 2.0
 # Pauses before each look for a lost result, as shares of the look-up's time limit.
@@ -83,16 +94,39 @@ def perform(
         target_id=target.id,
         target_name=printable(target.name)[:255],
         name=name[:255],
+        exclusive=KINDS[kind].exclusive(target.id),
         known_ids=[printable(known)[:128] for known in known_ids or []],
         sent_at=clock.now(),
         request_id=request_id_var.get() or "",
     )
+    doubtful = _doubtful(operation)
+    if doubtful is not None or not _is_first(operation):
+        return wait_for_first(nonce, payload) or Outcome(None, _under_way(operation, doubtful))
+    return _send(operation, call)
+
+
+def _doubtful(attempt: Operation) -> Operation | None:
+    """Return an earlier operation on the same thing of which nobody knows yet whether it was carried out, when a second
+    one could undo it or do it twice."""
+    once = [name for name, kind in KINDS.items() if not kind.repeatable]
+    if attempt.kind not in once:
+        return None
+    since = clock.now() - timedelta(seconds=settings.LOOK_FOR_SECONDS)
+    open_ones = Operation.objects.filter(exclusive=attempt.exclusive, kind__in=once, state=State.UNKNOWN)
+    return open_ones.filter(sent_at__gte=since).first()
+
+
+def _is_first(operation: Operation) -> bool:
+    """Write the operation down; False when one with its token is there, or one of its name or on its target runs."""
+    # Where no tick runs, nobody else unlocks what a process left behind that died in the middle.
+    if operation.exclusive:
+        take_over_abandoned(exclusive=operation.exclusive)
     try:
         with transaction.atomic():
             operation.save(force_insert=True)
     except IntegrityError:
-        return wait_for_first(nonce, payload) or Outcome(None, _name_under_way(operation))
-    return _send(operation, call)
+        return False
+    return True
 
 
 def _send(operation: Operation, call: Send) -> Outcome:
@@ -104,6 +138,8 @@ def _send(operation: Operation, call: Send) -> Outcome:
         made = call(cloud.client(), min(settings.API_WRITE_SECONDS, limit))
         operation.result_id = made[:128] if isinstance(made, str) else ""
         operation.state = State.DONE
+    except NotNeeded as found:
+        operation.state, operation.alert = State.NOT_SENT, found.alert.as_json()
     except BarrackError as error:
         _take_note(operation, error, end)
     except BaseException:
@@ -134,7 +170,9 @@ def _take_note(operation: Operation, error: BarrackError, end: float) -> None:
     operation.alert = alerts.for_unknown(
         error,
         noun=kind.noun,
-        makes=kind.makes,
+        effect=kind.effect,
+        doubt=kind.doubt,
+        repeatable=kind.repeatable,
         minutes=round(settings.LOOK_FOR_SECONDS / 60),
         link=operation.get_absolute_url(),
     ).as_json()
@@ -173,8 +211,25 @@ def wait_for_first(nonce: str, payload: dict[str, Any]) -> Outcome | None:
     return Outcome(first, first.shown_alert)
 
 
-def _name_under_way(attempt: Operation) -> Alert:
+def _under_way(attempt: Operation, doubtful: Operation | None) -> Alert:
+    """Return why it cannot be sent beside another one that is under way: of the same name, or on the same thing."""
     noun = KINDS[attempt.kind].noun
+    if doubtful is not None:
+        return Alert(
+            title="An earlier change is not certain yet",
+            text=f"The answer to “{KINDS[doubtful.kind].title}” was lost. This could undo or repeat it.",
+            todo="Nothing was sent. We keep looking for what came of the earlier one.",
+            status=409,
+            link=doubtful.get_absolute_url(),
+            link_text="Follow that operation",
+        )
+    if attempt.exclusive:
+        return Alert(
+            title="Another change is under way",
+            text=f"Something else is being sent for {attempt.target_name} at this moment, so this was not sent.",
+            todo=f"Wait a few seconds, look at the {noun}'s state, then try again if it is still needed.",
+            status=409,
+        )
     return Alert(
         title="This name is being used right now",
         text=f"Another form is making the {noun} {attempt.name} at this moment, so nothing was sent for this one.",

@@ -107,9 +107,11 @@ def _no_export(request: HtmxHttpRequest, title: str, text: str) -> HttpResponse:
 def operation(request: HtmxHttpRequest, operation_id: UUID) -> HttpResponse:
     """What one form asked for and how it ended; looks again by itself while it is not known."""
     found = get_object_or_404(Operation.objects.select_related("user"), pk=operation_id)
+    kind = KINDS.get(found.kind)
     context = {
         "operation": found,
-        "kind": KINDS.get(found.kind),
+        "kind": kind,
+        "said": kind.said(found) if kind else "",
         "title": title_of(found.kind),
         "events": [(event, title_of(event.action)) for event in found.event_set.order_by("number")],
         "look_minutes": round(settings.LOOK_FOR_SECONDS / 60),

@@ -14,7 +14,7 @@ from apps.snapshots import rules
 from barrack_web import alerts, cloud
 from barrack_web.cached import Pending, Read
 from barrack_web.client import BarrackError, Listing, Prices, Snapshot, SnapshotImages, UserInstance
-from barrack_web.cloud import SnapshotRecords
+from barrack_web.cloud import Records
 from barrack_web.htmx import HtmxHttpRequest, show
 from barrack_web.lists import ListQuery, Sort, matches, page_of, sort_options, tag_of, tags, unchanged
 from barrack_web.polling import poll_seconds
@@ -149,7 +149,7 @@ def billing(request: HtmxHttpRequest) -> HttpResponse:
     return show(request, "snapshots/billing.html", context, part="records", status=status)
 
 
-def _bill_or_none(bill: Pending[SnapshotRecords] | None) -> Read[SnapshotRecords] | None:
+def _bill_or_none(bill: Pending[Records] | None) -> Read[Records] | None:
     """Return what the billing tab is about, waited for in full; None on the other tab, or when it cannot be read."""
     try:
         return bill.get() if bill else None

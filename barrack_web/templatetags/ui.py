@@ -1,6 +1,7 @@
 """How money, sizes, times, states and icons are written, everywhere alike."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
@@ -26,10 +27,10 @@ NOTHING = "–"
 
 # The tone of a resource's state, by the API's word; what is not listed is shown as it is, in neutral style.
 STATES = {
-    "good": {"active", "success", "available"},
+    "good": {"active", "success", "available", "attached", "in_use"},
     "moving": {
         "creating", "build", "starting", "stopping", "hibernating", "restoring", "rebooting", "deleting", "pending",
-        "saving",
+        "saving", "attaching", "detaching", "resizing",
     },
     "warning": {"shutoff", "stopped"},
     "bad": {"error", "failed"},
@@ -64,8 +65,12 @@ def money(amount: Decimal | None, currency: str = "USD") -> str:
     shown = value.quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
     if abs(value) < Decimal("0.1") and shown != value:
         shown = value.quantize(Decimal("0.0001"), rounding=ROUND_HALF_UP)
-    sign = SIGNS.get(currency, f"{currency} ")
+    sign = _sign(currency)
     return f"{'−' if shown < 0 else ''}{sign}{abs(shown):,}"
+
+
+def _sign(currency: str) -> str:
+    return SIGNS.get(currency, f"{currency[:10]} ")
 
 
 @register.filter
@@ -79,13 +84,14 @@ def rate(amount: Decimal | None, currency: str = "USD") -> str:
     """Return a price per minute with the five decimals that the API sends."""
     if amount is None:
         return NOTHING
-    return f"{SIGNS.get(currency, f'{currency} ')}{Decimal(amount).quantize(Decimal('0.00001'))}"
+    return f"{_sign(currency)}{Decimal(amount).quantize(Decimal('0.00001'))}"
 
 
 @register.filter
-def size(gb: Decimal | int | None) -> str:
+def size(gb: Decimal | int | str | None) -> str:
     """Return a size in GB, from 1,024 GB on in TB."""
-    if gb is None:
+    # A template gives "" for a part of something that is not there.
+    if gb is None or gb == "":
         return NOTHING
     value = Decimal(gb)
     if abs(value) < GB_PER_TB:
@@ -175,6 +181,12 @@ def why_not(user: User, capability: str) -> str:
     return roles_why_not(user.role, Can[capability])
 
 
+@register.filter
+def get(table: Mapping[str, Any], key: str) -> Any:
+    """Return what a table holds under a key that a template cannot spell, None when it has none."""
+    return table.get(key)
+
+
 @register.simple_tag
 def elided(page: Page[Any]) -> list[int | str]:
     """Return the page numbers to show: all of a few, the near and the outer ones of many."""
@@ -186,5 +198,7 @@ def in_room(match: Any, namespace: str) -> bool:
     """Return whether the page belongs to a part of the navigation; sign-in's own pages belong to the account."""
     if not match:
         return False
+    if namespace == "home":
+        return bool(match.url_name == "home")
     own = str(match.namespace)
     return own == namespace or (namespace == "account" and not own and match.route.startswith("account/"))

@@ -4,8 +4,7 @@
   const toasts = document.getElementById("toasts");
 
   /* A refresh in place keeps what the visitor opened and is typing. */
-  Idiomorph.defaults.ignoreActiveValue = true;
-  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name) => name !== "open";
+  Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => name !== "open" && !(name === "checked" && node.form?.id === "bulk");
 
   function localTimes(root) {
     for (const time of root.querySelectorAll("time[data-local]")) {
@@ -53,10 +52,14 @@
     }
     event.target.closest?.("[data-dismiss]")?.closest(".toast-note").remove();
     if (event.target.closest?.("[data-print]")) print();
+    const copy = event.target.closest?.("[data-copy]");
+    if (copy) (navigator.clipboard?.writeText(copy.dataset.copy) ?? Promise.reject()).then(() => { copy.lastElementChild.textContent = copy.dataset.copied; }, () => getSelection().selectAllChildren(copy.previousElementSibling));
   });
 
   document.addEventListener("input", (event) => {
     const field = event.target;
+    if (field.name === "vm") document.querySelectorAll("[data-pick-all]").forEach((all) => { all.checked = false; });
+    if (field.matches("[data-pick-all]")) for (const box of field.closest("table").querySelectorAll("[name=vm]")) box.checked = field.checked;
     field.closest("form")?.setAttribute("data-dirty", "");
     const counter = document.querySelector(`[data-counter="${field.id}"]`);
     if (!field.id || !counter) return;
@@ -94,6 +97,12 @@
     event.detail.target = target.querySelector(".dialog-body");
     event.detail.swapOverride = "afterbegin";
   });
+  /* A list that was sent elsewhere meanwhile (a search, another VM) does not go back by an older answer. */
+  document.body.addEventListener("htmx:beforeSwap", ({ detail }) => {
+    const { elt, path } = detail.requestConfig;
+    Idiomorph.defaults.ignoreActiveValue = Boolean(document.activeElement?.matches("input, textarea, select"));
+    if (elt.hasAttribute("data-poll") && path !== elt.getAttribute("hx-get")) detail.shouldSwap = false;
+  });
   const offline = (is) => document.getElementById("offline")?.toggleAttribute("hidden", !is);
   /* Comes after responseError, so a proxy's page must not count as an answer of the portal. */
   document.body.addEventListener("htmx:afterRequest", ({ detail: { xhr } }) => {
@@ -113,7 +122,7 @@
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target?.id !== "modal-body" || modal.open) return;
     modal.showModal();
-    modal.querySelector(".dialog-body :is(input:not([type=hidden]), select, textarea), .dialog-foot button")?.focus();
+    modal.querySelector(".dialog-body :is(input:not([type=hidden]), select, textarea), .dialog-foot button")?.focus({ preventScroll: true });
   });
   document.body.addEventListener("htmx:afterSettle", (event) => {
     localTimes(document);

@@ -10,6 +10,7 @@ from playwright.sync_api import Page, expect
 from barrack_web.sandbox.server import Sandbox
 
 FOLDER = Path(settings.BASE_DIR) / "docs" / "screenshots"
+VM = "BRK-123456D"
 RESTORE = "article.card a:has-text('Restore')"
 
 
@@ -40,8 +41,6 @@ def test_it_takes_pictures(open_page: Callable[..., Page], sandbox: Sandbox, wid
 
     page.goto("/snapshots/BRK-123463S/")
     keep(page, f"details-{suffix}")
-    page.goto("/vms/")
-    keep(page, f"vms-{suffix}")
 
     sandbox.faults.arm("list_snapshots", "status", status=500, times=None)
     page.goto("/snapshots/")
@@ -51,3 +50,33 @@ def test_it_takes_pictures(open_page: Callable[..., Page], sandbox: Sandbox, wid
     page.goto("/snapshots/")
     expect(page.get_by_text("No snapshots yet")).to_be_visible()
     keep(page, f"empty-{suffix}")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_takes_pictures_of_vms(open_page: Callable[..., Page], width: int, *, dark: bool) -> None:
+    suffix = f"{'dark' if dark else 'light'}-{width}"
+    page = open_page("admin", width=width, dark=dark, height=900 if width == 1440 else 844)
+    dialog = page.get_by_role("dialog")
+    page.goto(f"/?vm={VM}")
+    expect(page.locator(".usage .footnote")).to_be_attached()
+    keep(page, f"dashboard-{suffix}")
+
+    page.get_by_role("link", name="Stop ml-training-server").click()
+    expect(dialog).to_be_visible()
+    keep(page, f"stop-{suffix}")
+
+    page.goto(f"/vms/{VM}/")
+    keep(page, f"vm-{suffix}")
+    page.goto("/vms/?view=cards")
+    keep(page, f"vms-{suffix}")
+
+    page.goto("/vms/?view=table")
+    for name in ("llama-ft-70b", "whisper-batch", "diffusion-lab"):
+        page.get_by_role("checkbox", name=f"Choose {name}").check()
+    page.evaluate("scrollTo(0, 0)")
+    keep(page, f"vms-table-{suffix}")
+
+    page.locator("form#bulk").get_by_role("button", name="Hibernate").click()
+    expect(dialog).to_be_visible()
+    keep(page, f"bulk-{suffix}")

@@ -10,7 +10,8 @@ from playwright.sync_api import Page, expect
 from apps.account.models import Invitation
 from apps.activity.models import Event
 from tests.apps.account.doors import CODE, LINK
-from tests.apps.account.second_factors import code_of, early_enough
+from tests.apps.account.second_factors import code_of
+from tests.browser.conftest import HOME
 
 Open = Callable[..., Page]
 EMAIL, NAME = "nora.new@example.com", "Nora Newcomer"
@@ -104,7 +105,7 @@ def accept(page: Page, link: str) -> None:
     expect(page.get_by_label("Your name")).to_have_value(NAME)
     new_password(page, PASSWORD, PASSWORD, label="Password")
     press(page, "Accept and sign in")
-    page.wait_for_url("**/snapshots/")
+    page.wait_for_url(HOME)
 
 
 def set_up_app(page: Page) -> str:
@@ -113,7 +114,6 @@ def set_up_app(page: Page) -> str:
     page.get_by_role("link", name="Set up an app").click()
     # The password was typed a moment ago, so that it is not asked for once more.
     secret = page.locator("#secret").inner_text().replace(" ", "")
-    early_enough()
     page.get_by_label("Code from the app").fill(code_of(secret, -1))
     press(page, "Turn it on")
     page.wait_for_url("**/recovery-codes/")
@@ -259,7 +259,7 @@ def test_a_forgotten_password_is_replaced(open_page: Open, js: bool, portal: str
     with_password(page, OPERATOR, "barrack-demo")
     expect(page.get_by_role("alert")).to_be_visible()
     with_password(page, OPERATOR, NEW)
-    page.wait_for_url("**/snapshots/")
+    page.wait_for_url(HOME)
     is_in_as(page, OPERATOR, "Operator")
     assert len(mail.outbox) == 2
 

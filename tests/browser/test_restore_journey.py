@@ -44,7 +44,7 @@ def test_it_restores_a_snapshot_and_shows_the_vm_come_up(open_page: Callable[...
     # and the VM goes from CREATING to ACTIVE on the list without a reload
     sandbox.latency = 0.0
     toast.get_by_role("link", name="Show").click()
-    row = page.get_by_role("row").filter(has_text=NAME)
+    row = page.locator("article.card").filter(has_text=NAME)
     expect(row).to_contain_text("Creating")
     page.evaluate("window.notReloaded = true")
     sandbox.world.advance(600)
@@ -73,10 +73,10 @@ def test_it_restores_a_snapshot_without_javascript(open_page: Callable[..., Page
     page.get_by_role("button", name="Restore Snapshot").click()
     page.wait_for_url("**/vms/")
     expect(page.locator(".notice-success")).to_contain_text(f"VM “{NAME}” is being created")
-    expect(page.get_by_role("row").filter(has_text=NAME)).to_contain_text("Creating")
+    expect(page.locator("article.card").filter(has_text=NAME)).to_contain_text("Creating")
     sandbox.world.advance(600)
     page.reload()
-    expect(page.get_by_role("row").filter(has_text=NAME)).to_contain_text("Active")
+    expect(page.locator("article.card").filter(has_text=NAME)).to_contain_text("Active")
     assert len(sandbox.log.calls("restore_snapshot")) == 1
 
 

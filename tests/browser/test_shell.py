@@ -9,7 +9,10 @@ from playwright.sync_api import Page, expect
 from barrack_web.sandbox.server import Sandbox
 
 PAGES = ["/snapshots/", "/snapshots/?tab=billing", "/snapshots/BRK-123456S/", "/snapshots/BRK-123456S/restore/",
-         "/snapshots/create/", "/snapshots/BRK-123456S/delete/", "/snapshots/BRK-123456S/image/", "/vms/", "/activity/",
+         "/snapshots/create/", "/snapshots/BRK-123456S/delete/", "/snapshots/BRK-123456S/image/", "/activity/",
+         "/", "/vms/", "/vms/?view=table", "/vms/?tab=billing", "/vms/states/", "/vms/BRK-123456D/",
+         "/vms/BRK-123456D/?tab=billing", "/vms/BRK-123456D/stop/", "/vms/BRK-123456D/delete/",
+         "/vms/BRK-123456D/rules/?mine=1", "/vms/bulk/?action=delete&vm=BRK-123456D&vm=BRK-123548D",
          "/account/", "/account/billing-profile/", "/nothing-here/"]  # fmt: skip
 
 
@@ -38,10 +41,15 @@ def test_it_shows_three_columns_and_one_on_a_phone(open_page: Callable[..., Page
 def test_it_has_touch_targets_of_44_pixels_on_a_phone(open_page: Callable[..., Page]) -> None:
     page = open_page("admin", width=390)
     small = """els => els.filter(el => el.checkVisibility() && !el.closest('.visually-hidden, .sidebar'))
+        .map(el => el.type === 'checkbox' ? el.closest('label') || el : el)
         .map(el => [el.textContent.trim() || el.getAttribute('aria-label'), el.getBoundingClientRect()])
         .filter(([, box]) => box.height < 44 || box.width < 44).map(([name]) => name)"""
-    for address in ["/snapshots/", "/snapshots/BRK-123456S/restore/", "/vms/", "/activity/"]:
+    for address in ["/", "/snapshots/", "/snapshots/BRK-123456S/restore/", "/vms/", "/vms/?view=table", "/activity/",
+                    "/vms/BRK-123456D/", "/vms/BRK-123456D/rules/?mine=1",
+                    "/vms/bulk/?action=delete&vm=BRK-123456D&vm=BRK-123548D"]:  # fmt: skip
         page.goto(address)
+        if page.locator("#bulk").count():
+            page.locator("#list input[name=vm]").first.check()
         found = page.locator("button, .btn, select, input:not([type=hidden]), .pager a, .tabs a").evaluate_all(small)
         assert found == [], address
 
@@ -49,9 +57,10 @@ def test_it_has_touch_targets_of_44_pixels_on_a_phone(open_page: Callable[..., P
 @pytest.mark.feature("NAV-01")
 def test_it_reaches_the_menu_on_a_phone_by_its_button(open_page: Callable[..., Page]) -> None:
     page = open_page("viewer", width=390)
-    expect(page.get_by_role("link", name="Activity")).to_be_hidden()
+    activity = page.get_by_role("navigation", name="Main").get_by_role("link", name="Activity")
+    expect(activity).to_be_hidden()
     page.get_by_role("button", name="Menu", exact=True).click()
-    page.get_by_role("link", name="Activity").click()
+    activity.click()
     page.wait_for_url("**/activity/")
 
 

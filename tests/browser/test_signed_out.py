@@ -9,6 +9,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Request, expect
 
 from apps.account.kept import NOTICE
+from tests.browser.conftest import HOME
 
 Open = Callable[..., Page]
 RESTORE = "/snapshots/BRK-123456S/restore/"
@@ -34,8 +35,8 @@ def test_polls_are_marked_and_stop_with_the_first_redirect(open_page: Open) -> N
     page.wait_for_url("**/account/login/?next=**")
     assert len(asked) == 1
     sign_in_again(page)
-    page.wait_for_url("**/snapshots/")
-    expect(page.get_by_role("heading", name="Snapshots")).to_be_visible()
+    page.wait_for_url(HOME)
+    expect(page.get_by_role("navigation", name="Main")).to_be_visible()
 
 
 @pytest.mark.parametrize("js", [True, False])

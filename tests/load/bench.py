@@ -1,8 +1,8 @@
-"""make bench: how fast the snapshots page is, as ratios taken in one run.
+"""make bench: how fast the pages are, as ratios taken in one run.
 
 Starts the simulated cloud on a port, the portal in front of it as a deployment would, and a floor that makes the same
 calls at once with plain httpx and returns their JSON. Prints a table, writes out/bench.json, exits with 1 when a bound
-is missed. Words on the command line choose parts: cold warm watched first_load. Only timings of one run are compared.
+is missed. Words on the command line choose parts: cold warm vms watched first_load. Only timings of one run compare.
 """
 
 import http.client
@@ -90,9 +90,9 @@ def portal(cloud: str, folder: Path, **settings: str) -> Iterator[httpx.Client]:
     }
     manage = [sys.executable, "manage.py"]
     make_person = (
-        "from apps.account.models import User; "
+        "from apps.account.models import User; from apps.account.addresses import prove; "
         "User.objects.filter(email='bench@example.com').exists() or "
-        "User.objects.create_user('bench@example.com', 'bench-password-1', role='operator')"
+        "prove(User.objects.create_user('bench@example.com', 'bench-password-1', role='operator'))"
     )
     for command in (["migrate", "-v0"], ["collectstatic", "-v0", "--noinput"], ["shell", "-v0", "-c", make_person]):
         subprocess.run(
@@ -136,8 +136,10 @@ def p50(action: Callable[[], object], times: int) -> float:
 
 
 @contextmanager
-def lean(browser: httpx.Client, headers: dict[str, str], status: int) -> Iterator[Callable[[], None]]:
-    """Give an action that asks for the list on one kept-alive connection, with the standard library's plain client.
+def lean(
+    browser: httpx.Client, headers: dict[str, str], status: int, address: str = "/snapshots/"
+) -> Iterator[Callable[[], None]]:
+    """Give an action that asks for a page on one kept-alive connection, with the standard library's plain client.
 
     A heavier client would share the two cores with the portal and be measured with it.
     """
@@ -146,7 +148,7 @@ def lean(browser: httpx.Client, headers: dict[str, str], status: int) -> Iterato
     connection = http.client.HTTPConnection(browser.base_url.host, browser.base_url.port)
 
     def ask() -> None:
-        connection.request("GET", "/snapshots/", headers=sent)
+        connection.request("GET", address, headers=sent)
         answer = connection.getresponse()
         answer.read()
         assert answer.status == status, answer.status
@@ -173,7 +175,7 @@ def rate(browser: httpx.Client, headers: dict[str, str], status: int, seconds: f
 def page(browser: httpx.Client, address: str = "/snapshots/") -> httpx.Response:
     answer = browser.get(address)
     assert answer.status_code == 200, answer.status_code
-    assert "card-name" in answer.text
+    assert "card-name" in answer.text or "board-name" in answer.text
     return answer
 
 
@@ -221,6 +223,46 @@ def polls(browser: httpx.Client) -> Iterator[Row]:
     unchanged = rate(browser, headers, 304)
     yield Row("unchanged poll / full page, per second",
               f"{unchanged / full:.1f} ({unchanged:.0f} / {full:.0f})", "≥ 4", unchanged >= 4 * full)  # fmt: skip
+
+
+def _beside_its_calls(cloud: str, browser: httpx.Client, address: str) -> tuple[float, float]:
+    """Return the seconds of one page and those of the slowest call that it made."""
+    before, began = len(calls(cloud)), time.perf_counter()
+    page(browser, address)
+    took = time.perf_counter() - began
+    return took, max(call["ended"] - call["started"] for call in calls(cloud)[before:])
+
+
+def vms(cloud: str, folder: Path) -> Iterator[Row]:
+    """The dashboard and the list of VMs: cold and warm with 20 VMs, and the list with 5,000."""
+    fresh = ("FRESH_STATUS_SECONDS", "FRESH_STOCK_SECONDS", "FRESH_BALANCE_SECONDS", "FRESH_CATALOG_SECONDS")
+    control(cloud, "reset", {"seed": {"instances": 20, "snapshots": 20}})
+    with portal(cloud, folder, **dict.fromkeys(fresh, "0")) as browser:
+        for address in ("/", "/vms/"):
+            page(browser, address)
+            took, slowest = zip(*(_beside_its_calls(cloud, browser, address) for _ in range(25)), strict=True)
+            mine, call = statistics.median(took), statistics.median(slowest)
+            yield Row(f"20 VMs, cold, 200 ms a call: {address} / slowest call",
+                      f"{mine / call:.2f} ({mine * 1000:.0f} ms; call {call * 1000:.0f})",
+                      "≤ 1.15", mine <= 1.15 * call)  # fmt: skip
+    warm_at: dict[tuple[str, int], float] = {}
+    for count in (20, 5000):
+        control(cloud, "reset", {"seed": {"instances": count, "snapshots": 20}})
+        with portal(cloud, folder, **dict.fromkeys(fresh, "60"), API_READ_SECONDS="10") as browser:
+            for address in ("/", "/vms/", "/vms/?view=table"):
+                for _ in range(5):
+                    browser.get(address, timeout=60)
+                    time.sleep(2 if count > 20 else 0.3)
+                page(browser, address) if "table" not in address else None
+                before = len(calls(cloud))
+                with lean(browser, {}, 200, address) as ask:
+                    warm_at[address, count] = p50(ask, 60)
+                asked = len(calls(cloud)) - before
+                yield Row(f"{count:,} VMs, warm, {address}: upstream calls",
+                          f"{asked} ({warm_at[address, count] * 1000:.1f} ms a page)", "0", asked == 0)  # fmt: skip
+    for address in ("/", "/vms/", "/vms/?view=table"):
+        ratio = warm_at[address, 5000] / warm_at[address, 20]
+        yield Row(f"5,000 VMs / 20 VMs, warm, {address}", f"{ratio:.2f}", "≤ 2", ratio <= 2)
 
 
 def watched(cloud: str, folder: Path) -> Iterator[Row]:
@@ -311,7 +353,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(started(server, f"{cloud}/_sandbox/log", {}))
         chosen = set(sys.argv[1:])
-        for part in (cold, warm, watched, first_load):
+        for part in (cold, warm, vms, watched, first_load):
             if chosen and part.__name__ not in chosen:
                 continue
             for row in part(cloud, folder):

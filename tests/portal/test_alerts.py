@@ -100,7 +100,7 @@ def test_it_calls_a_lack_of_credit_by_its_documented_name() -> None:
 @pytest.mark.parametrize(("kind", "status"), [(TimedOut, 504), (Broken, 502), (BarrackError, 503)])
 def test_it_says_of_a_lost_answer_that_the_outcome_is_looked_for(kind: type[BarrackError], status: int) -> None:
     alert = alerts.for_unknown(
-        kind("x", request_id="r-2"), noun="VM", makes=True, minutes=10, link="/activity/1/"
+        kind("x", request_id="r-2"), noun="VM", effect="makes", minutes=10, link="/activity/1/"
     )  # fmt: skip
     assert alert.status == status
     assert "not seen yet" in said(alert).lower()
@@ -110,7 +110,7 @@ def test_it_says_of_a_lost_answer_that_the_outcome_is_looked_for(kind: type[Barr
 
 
 def test_it_says_of_a_lost_deletion_that_it_is_not_certain() -> None:
-    alert = alerts.for_unknown(TimedOut("x"), noun="snapshot", makes=False, minutes=10, link="/")
+    alert = alerts.for_unknown(TimedOut("x"), noun="snapshot", effect="deletes", minutes=10, link="/")
     assert "not certain yet whether the snapshot is deleted" in alert.text
     assert "second" not in said(alert)
     assert "nothing was" not in said(alert).lower()

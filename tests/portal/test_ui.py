@@ -93,7 +93,7 @@ def test_it_writes_a_time_of_another_zone_in_utc() -> None:
         ("ACTIVE", "good", "Active"),
         ("CREATING", "moving", "Creating"),
         ("completed", "resting", "Completed"),
-        ("in use", "neutral", "in use"),
+        ("in flight", "neutral", "in flight"),
         ("UNKNOWN", "neutral", "UNKNOWN"),
         ("ERROR", "bad", "Error"),
         ("HIBERNATED", "resting", "Hibernated"),

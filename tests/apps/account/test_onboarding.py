@@ -12,6 +12,7 @@ from django.test import Client
 from apps.account import onboarding
 from apps.account.models import BillingProfile
 from barrack_web.sandbox.server import Sandbox
+from barrack_web.sandbox.world import iso
 from tests.conftest import text_of
 
 URL = "/account/onboarding/"
@@ -276,8 +277,12 @@ def test_it_refuses_other_methods(admin: Client, method: str) -> None:
 
 
 @pytest.mark.feature("ONB-04")
-def test_it_says_where_the_next_steps_will_be(viewer: Client) -> None:
-    # given that a VM has no page of its own yet, on which the list of next steps belongs
+def test_it_says_where_the_next_steps_are(viewer: Client, sandbox: Sandbox) -> None:
     words = text_of(viewer.get(URL))
     assert "connecting by SSH, firewall rules, volumes, snapshots" in words
-    assert "will stand on the VM's own page, which this portal does not have yet" in words
+    assert "stands on the VM's own page" in words
+    # and there they are, while the VM is new
+    sandbox.world.instances["BRK-123456D"]["created_at"] = iso(sandbox.world.now())
+    page = viewer.get("/vms/BRK-123456D/").content.decode()
+    for step in ("SSH", "Firewall", "Volumes", "Snapshots"):
+        assert step in page.partition('class="next-steps"')[2].partition("</ul>")[0]

@@ -20,6 +20,9 @@ ROLES = ("viewer", "billing", "operator", "admin")
 TABLE = {
     "READ": {"viewer", "billing", "operator", "admin"},
     "EDIT_BILLING_PROFILE": {"billing", "admin"},
+    "OPERATE_VM": {"operator", "admin"},
+    "EDIT_VM_NETWORK": {"operator", "admin"},
+    "DELETE_VM": {"admin"},
     "CREATE_SNAPSHOT": {"operator", "admin"},
     "RESTORE_SNAPSHOT": {"operator", "admin"},
     "CREATE_IMAGE": {"operator", "admin"},
@@ -30,6 +33,9 @@ TABLE = {
 # What the page says to those who lack it: which roles can, and what.
 SENTENCES = {
     "EDIT_BILLING_PROFILE": "Only a billing or an admin can edit the billing profile",
+    "OPERATE_VM": "Only an operator or an admin can start, stop, reboot, hibernate and restore VMs",
+    "EDIT_VM_NETWORK": "Only an operator or an admin can change public IPs and security rules",
+    "DELETE_VM": "Only an admin can delete VMs",
     "CREATE_SNAPSHOT": "Only an operator or an admin can create snapshots",
     "RESTORE_SNAPSHOT": "Only an operator or an admin can restore snapshots",
     "CREATE_IMAGE": "Only an operator or an admin can create images",
@@ -39,6 +45,7 @@ SENTENCES = {
 }
 # Every address that needs a capability, and what it answers to those who have it: to GET and to an empty POST.
 GUARDED = {
+    "home": ("READ", 200, 405),
     "account:account": ("READ", 200, 405),
     "account:balance": ("READ", 200, 405),
     "account_change_password": ("READ", 200, 422),
@@ -77,6 +84,23 @@ GUARDED = {
     "activity:event": ("READ", 200, 405),
     "activity:export": ("EXPORT_ACTIVITY", 200, 405),
     "vms:list": ("READ", 200, 405),
+    "vms:billing": ("READ", 200, 405),
+    "vms:states": ("READ", 200, 405),
+    "vms:details": ("READ", 200, 405),
+    "vms:usage": ("READ", 200, 405),
+    "vms:ssh_config": ("READ", 200, 405),
+    "vms:bulk": ("OPERATE_VM", 200, 422),
+    "vms:start": ("OPERATE_VM", 200, 200),
+    "vms:stop": ("OPERATE_VM", 200, 200),
+    "vms:reboot": ("OPERATE_VM", 200, 200),
+    "vms:hibernate": ("OPERATE_VM", 200, 200),
+    "vms:restore": ("OPERATE_VM", 200, 200),
+    "vms:delete": ("DELETE_VM", 200, 200),
+    "vms:public_ip": ("EDIT_VM_NETWORK", 200, 200),
+    "vms:rules": ("EDIT_VM_NETWORK", 200, 200),
+    "vms:remove_rule": ("EDIT_VM_NETWORK", 200, 200),
+    # It leads to the form of a new snapshot.
+    "vms:snapshot": ("CREATE_SNAPSHOT", 302, 405),
     "snapshots:list": ("READ", 200, 405),
     "snapshots:billing": ("READ", 200, 405),
     "snapshots:details": ("READ", 200, 405),
@@ -111,9 +135,13 @@ PUBLIC = {
     "account:theme": (405, 302),
     "account:accept_invitation": (404, 404),
 }
-# It shows nothing: it leads to the first page, which has a capability of its own.
-SIGNED_IN = {"home": (302, 302)}
 METHODS = ("get", "post")
+# What changes something in the cloud.
+WRITES = {
+    "create_snapshot", "restore_snapshot", "delete_snapshot", "create_image_from_snapshot",
+    "start_instance", "stop_instance", "reboot_instance", "hibernate_instance", "restore_instance", "delete_instance",
+    "toggle_instance_public_ip", "add_instance_security_rule", "remove_instance_security_rule",
+}  # fmt: skip
 
 
 def patterns(resolver: URLResolver, spaces: tuple[str, ...] = ()) -> Iterator[tuple[str, URLPattern]]:
@@ -130,7 +158,8 @@ EVERY = dict(patterns(get_resolver()))
 
 def address(name: str, operation: Operation | None) -> str:
     wanted = EVERY[name].pattern.converters
-    values = {"snapshot_id": "BRK-123456S", "operation_id": operation.pk if operation else Operation().pk}
+    values = {"instance_id": "BRK-123456D", "rule_id": "BRK-123456D-ssh", "snapshot_id": "BRK-123456S"}
+    values |= {"operation_id": operation.pk if operation else Operation().pk}
     values |= {"member_id": operation.user_id if operation else 1}
     values |= {"number": 1, "pk": 0}
     values |= {"session_id": 0, "invitation_id": 0, "token": "x"}
@@ -164,8 +193,8 @@ def test_it_makes_people_viewers_unless_said_otherwise(db: None) -> None:
 
 
 def test_it_knows_every_address() -> None:
-    # given the resolver, then each view is in one of the three literal lists, and none of them is of the past
-    assert sorted(EVERY) == sorted([*GUARDED, *PUBLIC, *SIGNED_IN])
+    # given the resolver, then each view is in one of the two literal lists, and none of them is of the past
+    assert sorted(EVERY) == sorted([*GUARDED, *PUBLIC])
     assert sum(1 for _ in patterns(get_resolver())) == len(EVERY)
 
 
@@ -177,7 +206,7 @@ def test_it_has_a_capability_on_every_view_that_is_not_listed_as_public(name: st
         assert capability.name == GUARDED[name][0]
     else:
         assert capability is None
-        assert name in PUBLIC or name in SIGNED_IN
+        assert name in PUBLIC
 
 
 @pytest.mark.parametrize("role", ROLES)
@@ -202,23 +231,43 @@ def test_it_lets_in_who_may_and_nobody_else(
                 assert f"{SENTENCES[capability]}; your role is {role}." in text_of(response)
     # and nothing was changed in the cloud or written down
     assert {call.method for call in sandbox.log.calls()} <= {"GET", "POST"}
-    writes = ("create_snapshot", "restore_snapshot", "delete_snapshot", "create_image_from_snapshot")
-    assert [call for write in writes for call in sandbox.log.calls(write)] == []
+    assert [call.operation for call in sandbox.log.calls() if call.operation in WRITES] == []
     assert Operation.objects.count() == 1
 
 
-@pytest.mark.parametrize("role", ["viewer", "billing"])
-@pytest.mark.parametrize(("path", "intent"), [("restore", "restore"), ("delete", "delete"), ("image", "image")])
+SNAPSHOT, VM = "BRK-123456S", "BRK-123456D"
+# Address, and what its form would send as.
+FORMS = [
+    (f"/snapshots/{SNAPSHOT}/restore/", "snapshot.restore", SNAPSHOT),
+    (f"/snapshots/{SNAPSHOT}/delete/", "snapshot.delete", SNAPSHOT),
+    (f"/snapshots/{SNAPSHOT}/image/", "snapshot.image", SNAPSHOT),
+    (f"/vms/{VM}/stop/", "instance.stop", VM),
+    (f"/vms/{VM}/hibernate/", "instance.hibernate", VM),
+    (f"/vms/{VM}/delete/", "instance.delete", VM),
+    (f"/vms/{VM}/public-ip/", "instance.remove-ip", VM),
+    (f"/vms/{VM}/rules/{VM}-ssh/delete/", "instance.remove-rule", VM),
+    ("/vms/bulk/", "instance.stop", VM),
+    ("/vms/bulk/", "instance.delete", VM),
+]
+ADMINS_ONLY = {"snapshot.delete", "instance.delete"}
+
+
+@pytest.mark.parametrize(
+    ("role", "sent"),
+    [(role, sent) for sent in FORMS for role in ROLES[:3] if role != "operator" or sent[1] in ADMINS_ONLY],
+)
 def test_it_refuses_a_forged_form_of_the_wrong_role(
-    sandbox: Sandbox, sign_in: Any, role: str, path: str, intent: str
+    sandbox: Sandbox, sign_in: Any, role: str, sent: tuple[str, str, str]
 ) -> None:
     # given a form as an admin would send it
     from apps.activity.tokens import new_token
 
-    browser = sign_in(role)
-    token = new_token(User.objects.get().pk, f"snapshot.{intent}", "BRK-123456S")
+    path, kind, target = sent
+    browser, intent = sign_in(role), kind.rpartition(".")[2]
+    token = new_token(User.objects.get().pk, kind, target)
+    form = {"token": token, "intent": intent, "name": "a", "action": intent, "vm": target, f"token-{target}": token}
     # when somebody of another role sends it
-    response = browser.post(f"/snapshots/BRK-123456S/{path}/", {"token": token, "intent": intent, "name": "a"})
+    response = browser.post(path, form)
     # then it is refused before anything is read or sent
     assert response.status_code == 403
     assert [call for call in sandbox.log.calls() if call.operation != "get_credit_balance"] == []
@@ -226,7 +275,7 @@ def test_it_refuses_a_forged_form_of_the_wrong_role(
 
 
 @pytest.mark.feature("AUTH-10", "AUTH-11")
-@pytest.mark.parametrize("name", sorted([*GUARDED, *SIGNED_IN]))
+@pytest.mark.parametrize("name", sorted(GUARDED))
 @pytest.mark.parametrize("method", [*METHODS, "put", "delete"])
 def test_it_sends_a_visitor_to_sign_in(
     client: Client, sandbox: Sandbox, operation: Operation, name: str, method: str
@@ -251,9 +300,11 @@ def test_it_lets_a_visitor_into_the_public_ones(client: Client, sandbox: Sandbox
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_it_leads_everybody_from_the_start_to_the_first_page(sandbox: Sandbox, sign_in: Any, role: str) -> None:
+def test_it_shows_everybody_the_dashboard_first(sandbox: Sandbox, sign_in: Any, role: str) -> None:
     response = sign_in(role).get("/")
-    assert (response.status_code, response["Location"]) == (302, "/snapshots/")
+    assert response.status_code == 200
+    assert "<h1" in response.content.decode()
+    assert "Dashboard" in response.content.decode().partition("<h1")[2].partition("</h1>")[0]
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/snapshots/BRK-1S/fly/", "/account/people/", "/admin/"])

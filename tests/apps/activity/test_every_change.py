@@ -5,6 +5,7 @@ of its event, or in NO_CHANGE, with why it changes nothing that is worth an even
 """
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -39,7 +40,15 @@ from tests.apps.account.test_roles import EVERY, address
 from tests.conftest import HTMX, token_of
 
 PASSWORD, NEW = "barrack-test-1", "three-blind-mice"
-SNAPSHOT = "BRK-123456S"
+SNAPSHOT, VM = "BRK-123456S", "BRK-123456D"
+RULE = {
+    "direction": "ingress",
+    "protocol": "tcp",
+    "ethertype": "IPv4",
+    "remote_ip_prefix": "198.51.100.0/24",
+    "port_range_min": "443",
+    "port_range_max": "443",
+}
 SIGN_IN = {"login": "operator@example.com", "password": PASSWORD}
 
 
@@ -76,6 +85,12 @@ def write(path: str, intent: str, **form: Any) -> Callable[[World], Post]:
         return world.admin, path, {"token": token, "intent": intent, **form}
 
     return post
+
+
+def of_several(world: World) -> Post:
+    page = world.admin.get("/vms/bulk/", {"action": "stop", "vm": VM}).content.decode()
+    name, token = re.findall(r'name="(token-[^"]+)" value="([^"]+)"', page)[0]
+    return world.admin, "/vms/bulk/", {"action": "stop", "intent": "stop", "vm": VM, name: token}
 
 
 def signed_up(world: World) -> Post:
@@ -217,6 +232,16 @@ CHANGES: dict[str, tuple[Callable[[World], Post], str]] = {
     "snapshots:restore": (write(f"/snapshots/{SNAPSHOT}/restore/", "restore", name="trainer-9"), "snapshot.restore"),
     "snapshots:image": (write(f"/snapshots/{SNAPSHOT}/image/", "image", name="image-9"), "snapshot.image"),
     "snapshots:delete": (write("/snapshots/BRK-123463S/delete/", "delete"), "snapshot.delete"),
+    "vms:start": (write("/vms/BRK-123533D/start/", "start"), "instance.start"),
+    "vms:stop": (write(f"/vms/{VM}/stop/", "stop"), "instance.stop"),
+    "vms:reboot": (write(f"/vms/{VM}/reboot/", "reboot"), "instance.reboot"),
+    "vms:hibernate": (write(f"/vms/{VM}/hibernate/", "hibernate"), "instance.hibernate"),
+    "vms:restore": (write("/vms/BRK-123548D/restore/", "restore"), "instance.restore"),
+    "vms:delete": (write(f"/vms/{VM}/delete/", "delete", name="ml-training-server"), "instance.delete"),
+    "vms:public_ip": (write(f"/vms/{VM}/public-ip/", "remove-ip"), "instance.remove-ip"),
+    "vms:rules": (write(f"/vms/{VM}/rules/", "add-rule", **RULE), "instance.add-rule"),
+    "vms:remove_rule": (write(f"/vms/{VM}/rules/{VM}-ssh/delete/", "remove-rule"), "instance.remove-rule"),
+    "vms:bulk": (of_several, "instance.stop"),
 }
 CHANGES["account:member_role"] = (
     lambda world: (
@@ -228,7 +253,6 @@ CHANGES["account:member_role"] = (
 )
 # Every other address that takes POST, and why it writes nothing.
 NO_CHANGE = {
-    "home": "leads to the first page",
     "account:theme": "a cookie of the browser",
     "account_request_login_code": "sends a mail; the sign-in that comes of it is written",
     "account_reset_password": "sends a mail; the new password that comes of it is written",

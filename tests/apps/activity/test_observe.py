@@ -152,6 +152,32 @@ def test_it_follows_a_deletion_to_its_end(seen: Sandbox, user: User) -> None:
     assert Observed.objects.get(resource_id=SNAPSHOT).present is False
 
 
+@pytest.mark.parametrize(
+    ("kind", "states"),
+    [
+        ("start", ["STARTING", "ACTIVE"]),
+        ("stop", ["STOPPING", "SHUTOFF"]),
+        ("reboot", ["REBOOTING", "ACTIVE"]),
+        ("hibernate", ["HIBERNATING", "HIBERNATED"]),
+        ("hibernate", ["ERROR"]),
+        ("delete", ["DELETING", "DELETED"]),
+    ],
+)
+def test_it_follows_an_action_on_a_vm_to_its_end(seen: Sandbox, user: User, kind: str, states: list[str]) -> None:
+    new_row(user, kind=f"instance.{kind}", target_id=VM, name="", state="done")
+    for state in states:
+        set_state(seen, VM, state)
+        assert said() == []
+
+
+@pytest.mark.parametrize("kind", ["add-ip", "add-rule", "reboot", "start"])
+def test_it_does_not_let_an_action_explain_where_it_does_not_lead(seen: Sandbox, user: User, kind: str) -> None:
+    # given something of ours on a VM, and credits that ran out just then
+    new_row(user, kind=f"instance.{kind}", target_id=VM, name="", state="done")
+    set_state(seen, VM, "HIBERNATED")
+    assert said() == [("instance.changed", VM, "ACTIVE → HIBERNATED")]
+
+
 def test_it_follows_a_real_restore(operator: Client, sandbox: Sandbox, settings: Any) -> None:
     # given somebody who restores through the portal; what the pages read is not compared by threads of their own here
     look_around()
@@ -345,7 +371,7 @@ def test_it_keeps_no_page_waiting(operator: Client, sandbox: Sandbox, monkeypatc
         for name in ("one", "two"):
             sandbox.world.instances[VM]["vm_name"] = f"trainer-{name}"
             start = time.monotonic()
-            assert f"trainer-{name}" in operator.get("/vms/").content.decode()
+            assert f"trainer-{name}" in operator.get("/vms/?view=table").content.decode()
             assert time.monotonic() - start < 2
             assert began.wait(2)
     finally:

@@ -1,5 +1,6 @@
 """/vms/: every virtual machine with its state, and how it changes by itself."""
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ from django.test import Client
 
 from barrack_web import cloud
 from barrack_web.sandbox.server import Sandbox
-from tests.apps.vms.helpers import ONE, URL, badge_of, only, rows
+from tests.apps.vms.helpers import ONE, URL, badge_of, body, buttons, card, cards, copies, only, rows, set_prices
 from tests.conftest import HTMX, text_of
 
 # --- works
@@ -18,18 +19,22 @@ def test_it_shows_name_state_gpu_region_and_addresses(viewer: Client, sandbox: S
     shown = rows(viewer)
     assert len(shown) == 18
     assert shown["ml-training-server"].startswith(
-        "ml-training-server BRK-123456D Active 2 × H100-PCIe-80GB CANADA-1 10.0.0.10 198.51.100.20"
+        "ml-training-server BRK-123456D Active 2 × H100-PCIe-80GB $4.50 / h CANADA-1 "
     )
+    assert " 198.51.100.20 " in shown["ml-training-server"]
+    assert " 10.0.0.10 " in shown["ml-training-server"]
     # what there is not is a dash
-    assert " 10.0.0.12 – " in shown["rag-index-builder"]
-    assert " – – " in shown["vision-pretrain"]
-    assert "18 of 18 VMs" in text_of(viewer.get(URL))
+    assert " 10.0.0.12 " in shown["rag-index-builder"]
+    assert " CANADA-1 – " in shown["rag-index-builder"]
+    assert " CANADA-1 – " in shown["vision-pretrain"]
+    assert "18 VMs" in text_of(viewer.get(URL))
 
 
 def test_it_costs_one_call_for_each_thing_it_shows(viewer: Client, sandbox: Sandbox) -> None:
     viewer.get(URL)
     assert sorted(call.operation for call in sandbox.log.calls() if call.operation) == [
         "get_credit_balance",
+        "get_pricing",
         "list_instances",
         "list_regions",
     ]
@@ -95,9 +100,140 @@ def test_it_sorts(viewer: Client, sandbox: Sandbox) -> None:
     assert '<option value="status" selected>' in viewer.get(URL, {"sort": "status"}).content.decode()
 
 
+def test_it_sorts_the_dearest_first_and_what_costs_nothing_last(viewer: Client, sandbox: Sandbox) -> None:
+    # given two VMs under way, whose price is not charged, and one of a price that nobody knows
+    sandbox.world.instances[ONE] |= {"gpu_type": "B200", "billing": None}
+    names = list(rows(viewer, sort="dearest"))
+    assert names[:5] == ["llama-ft-70b", "whisper-batch", "rag-index-builder", "eval-harness", "notebook-anna"]
+    assert names[5] == "diffusion-lab"
+    assert {"ml-training-server", "vision-pretrain", "old-benchmark"} <= set(names[6:])
+
+
 def test_it_sorts_a_vm_without_a_time_last(viewer: Client, sandbox: Sandbox) -> None:
     sandbox.world.instances[ONE]["created_at"] = None
     assert list(rows(viewer))[-1] == "ml-training-server"
+
+
+# --- filters
+
+
+@pytest.mark.feature("VM-19")
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ({"state": "SHUTOFF"}, {"notebook-anna"}),
+        ({"state": "shutoff"}, {"notebook-anna"}),
+        ({"state": " rescue "}, {"storage-recovery"}),
+        ({"gpu": "L40"}, {"rag-index-builder", "tts-voices", "inference-gateway"}),
+        ({"gpu": "L40", "region": "US-1"}, {"tts-voices"}),
+        ({"state": "ACTIVE", "region": "CANADA-1"}, {"ml-training-server", "rag-index-builder", "eval-harness"}),
+        ({"state": "ACTIVE", "gpu": "RTX-A6000", "region": "CANADA-1", "q": "EVAL"}, {"eval-harness"}),
+        ({"gpu": "RTX-A6000", "region": "CANADA-1", "q": "eval"}, {"eval-harness", "nightly-eval"}),
+    ],
+)
+def test_it_filters_by_state_gpu_region_and_words(viewer: Client, query: dict[str, str], names: set[str]) -> None:
+    assert set(rows(viewer, **query)) == names
+
+
+@pytest.mark.feature("VM-19")
+def test_it_offers_the_states_and_models_that_there_are(viewer: Client, sandbox: Sandbox) -> None:
+    only(sandbox, status="RESCUE", gpu_type="L40")
+    page = body(viewer.get(URL, {"state": "RESCUE", "gpu": "L40", "sort": "dearest"}))
+    for value in ("RESCUE", "L40", "dearest"):
+        assert f'<option value="{value}" selected>' in page
+    # and keeps showing a choice that has nothing left
+    page = body(viewer.get(URL, {"state": "ACTIVE", "gpu": "A40"}))
+    for value in ("ACTIVE", "A40"):
+        assert f'<option value="{value}" selected>' in page
+    assert "There is no VM with A40 in the state ACTIVE." in page
+
+
+def test_it_finds_a_state_with_a_hyphen_under_what_it_offers(viewer: Client, sandbox: Sandbox) -> None:
+    only(sandbox, status="Shelved-Offloaded")
+    assert '<option value="SHELVED_OFFLOADED">' in body(viewer.get(URL))
+    assert list(rows(viewer, state="SHELVED_OFFLOADED")) == ["the-vm"]
+
+
+# --- cards and table
+
+
+def test_it_shows_six_cards_unless_the_table_was_chosen(viewer: Client) -> None:
+    page = viewer.get(URL)
+    assert len(cards(page)) == 6
+    assert "<table" not in body(page)
+    table = viewer.get(URL, {"view": "table"})
+    assert cards(table) == {}
+    assert "<table" in body(table)
+
+
+def test_it_remembers_the_view_in_the_browser(viewer: Client, sign_in: Any) -> None:
+    # given somebody who chose the table
+    chosen = viewer.get(URL, {"view": "table"})
+    cookie = chosen.cookies["vms_view"]
+    assert (cookie.value, cookie["httponly"], cookie["samesite"]) == ("table", True, "Lax")
+    # then it is the table without being asked for, until cards are chosen
+    assert "<table" in body(viewer.get(URL))
+    assert "vms_view" not in viewer.get(URL).cookies
+    viewer.get(URL, {"view": "cards"})
+    assert len(cards(viewer.get(URL))) == 6
+    # and another browser knows nothing of it
+    viewer.get(URL, {"view": "table"})
+    assert len(cards(sign_in("viewer").get(URL))) == 6
+
+
+@pytest.mark.parametrize("value", ["spreadsheet", "<script>", "", "cards,table"])
+def test_it_shows_cards_for_a_cookie_it_does_not_understand(viewer: Client, value: str) -> None:
+    viewer.cookies["vms_view"] = value
+    page = viewer.get(URL, {"view": "nonsense"})
+    assert len(cards(page)) == 6
+    assert "vms_view" not in page.cookies
+
+
+def test_it_links_to_the_other_view_and_keeps_the_rest(viewer: Client) -> None:
+    page = body(viewer.get(URL, {"region": "CANADA-1", "page": "2"}))
+    switch = page.partition('<p class="view-switch"')[2].partition("</p>")[0]
+    assert 'href="/vms/?region=CANADA-1&amp;view=table"' in switch
+    assert re.search(r'href="/vms/\?region=CANADA-1&amp;view=cards"[^>]* aria-current="true"', switch)
+
+
+# --- pages
+
+
+def test_it_has_a_pager_from_the_seventh_card_on(viewer: Client, sandbox: Sandbox) -> None:
+    copies(sandbox, 6)
+    page = viewer.get(URL)
+    assert len(cards(page)) == 6
+    assert 'class="pager"' not in body(page)
+    copies(sandbox, 7)
+    page = viewer.get(URL)
+    assert list(cards(page)) == [f"vm-0{number}" for number in range(1, 7)]
+    assert "1–6 of 7 Previous 1 2 Next" in text_of(page)
+    assert list(cards(viewer.get(URL, {"page": "2"}))) == ["vm-07"]
+    # and all seven are one page of the table
+    table = viewer.get(URL, {"view": "table"})
+    assert 'class="pager"' not in body(table)
+    assert len(rows(viewer)) == 7
+
+
+def test_it_has_25_rows_on_a_page_of_the_table(viewer: Client, sandbox: Sandbox) -> None:
+    copies(sandbox, 26)
+    assert list(rows(viewer)) == [f"vm-{number:02}" for number in range(1, 26)]
+    assert list(rows(viewer, page="2")) == ["vm-26"]
+
+
+def test_it_shows_the_last_page_when_the_one_asked_for_is_gone(viewer: Client, sandbox: Sandbox) -> None:
+    # given the second page of seven, and a VM that is deleted meanwhile
+    ids = copies(sandbox, 7)
+    assert len(cards(viewer.get(URL, {"page": "2"}))) == 1
+    del sandbox.world.instances[ids[-1]]
+    page = viewer.get(URL, {"page": "2"}, headers=HTMX)
+    assert len(cards(page)) == 6
+    assert 'class="pager"' not in body(page)
+
+
+@pytest.mark.parametrize("page", ["0", "-1", "x", "²", "9" * 500, "1.5"])
+def test_it_shows_some_page_for_a_bad_page_number(viewer: Client, page: str) -> None:
+    assert len(cards(viewer.get(URL, {"page": page}))) == 6
 
 
 # --- states
@@ -106,18 +242,14 @@ def test_it_sorts_a_vm_without_a_time_last(viewer: Client, sandbox: Sandbox) -> 
 @pytest.mark.feature("STATE-18")
 @pytest.mark.parametrize("status", ["SHUTOFF", "STOPPED", "Shutoff", "stopped"])
 def test_it_calls_both_words_for_stopped_the_same_and_still_billed(
-    viewer: Client, sandbox: Sandbox, status: str
+    viewer: Client, operator: Client, sandbox: Sandbox, status: str
 ) -> None:
     # given a stopped VM under either word
     only(sandbox, status=status)
-    # then it has the one badge, and beside it what it costs
+    # then it has the one badge, and is found under the one word
     assert badge_of(viewer, "the-vm") == ("warning", "Stopped (SHUTOFF)")
-    assert "Stopped (SHUTOFF) still billed at the full rate" in rows(viewer)["the-vm"]
-
-
-def test_it_says_still_billed_of_no_other_state(viewer: Client) -> None:
-    found = [name for name, row in rows(viewer).items() if "still billed at the full rate" in row]
-    assert found == ["notebook-anna"]
+    assert list(rows(viewer, state="SHUTOFF")) == ["the-vm"]
+    assert "start" in buttons(card(operator))["Start"]
 
 
 @pytest.mark.parametrize(
@@ -182,9 +314,7 @@ def test_it_looks_again_sooner_while_a_vm_is_changing(
 ) -> None:
     only(sandbox, status=status)
     page = viewer.get(URL, {"q": "the"}).content.decode()
-    assert (
-        f'data-poll hx-get="/vms/?q=the" hx-trigger="every {seconds}s, vms:changed from:body" hx-swap="morph"' in page
-    )
+    assert f'data-poll hx-get="/vms/?q=the" hx-trigger="every {seconds}s, vms:changed from:body"' in page
 
 
 def test_it_looks_again_by_the_rows_one_sees(viewer: Client, sandbox: Sandbox) -> None:
@@ -222,6 +352,23 @@ def test_it_answers_304_when_nothing_has_changed(viewer: Client, admin: Client, 
     assert viewer.get(URL, headers={"If-None-Match": first["ETag"]}).status_code == 200
 
 
+def test_it_answers_anew_when_the_view_or_a_price_has_changed(viewer: Client, sandbox: Sandbox) -> None:
+    # given cards that the browser has
+    only(sandbox)
+    tag = viewer.get(URL, headers=HTMX)["ETag"]
+    assert viewer.get(URL, headers=HTMX | {"If-None-Match": tag}).status_code == 304
+    # when the table is chosen in another tab, then the same address has another answer
+    viewer.get(URL, {"view": "table"})
+    table = viewer.get(URL, headers=HTMX | {"If-None-Match": tag})
+    assert table.status_code == 200
+    assert "<table" in body(table)
+    # and when the price list changes, though the VM does not
+    set_prices(sandbox, {"H100-PCIe-80GB": 3})
+    dearer = viewer.get(URL, headers=HTMX | {"If-None-Match": table["ETag"]})
+    assert dearer.status_code == 200
+    assert "$6.00 / h" in text_of(dearer)
+
+
 def test_it_answers_anew_when_the_api_fails_and_when_it_is_back(viewer: Client, sandbox: Sandbox) -> None:
     # given a part that the browser has
     tag = viewer.get(URL, headers=HTMX)["ETag"]
@@ -244,7 +391,7 @@ def test_it_makes_no_call_for_many_looks_within_two_seconds(
     settings.FRESH_STATUS_SECONDS = settings.FRESH_CATALOG_SECONDS = settings.FRESH_BALANCE_SECONDS = 60
     for browser in (viewer, admin, viewer, admin):
         browser.get(URL, headers=HTMX)
-    assert len(sandbox.log.calls()) == 3
+    assert len(sandbox.log.calls()) == 4
 
 
 # --- nothing to show
@@ -258,7 +405,17 @@ def test_it_says_what_a_vm_is_when_there_is_none(viewer: Client, sandbox: Sandbo
     assert 'href="/snapshots/"' in page.content.decode()
 
 
-@pytest.mark.parametrize("query", [{"q": "no such vm"}, {"region": "ATLANTIS-1"}, {"q": "llama", "region": "US-1"}])
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"q": "no such vm"},
+        {"region": "ATLANTIS-1"},
+        {"q": "llama", "region": "US-1"},
+        {"state": "MELTED"},
+        {"gpu": "Voodoo-2"},
+        {"gpu": "L40", "state": "SHUTOFF"},
+    ],
+)
 def test_it_offers_all_vms_when_none_fits(viewer: Client, query: dict[str, str]) -> None:
     words = text_of(viewer.get(URL, query))
     assert "No VM fits" in words
@@ -279,15 +436,16 @@ def test_it_answers_only_the_part_to_htmx(viewer: Client) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    [{"sort": "nonsense"}, {"page": "99"}, {"region": ""}, {"q": "   "}, {"nonsense": "1"}, {"q": "", "sort": "<b>"}],
-)
+    [{"sort": "nonsense"}, {"page": "99"}, {"region": ""}, {"q": "   "}, {"nonsense": "1"}, {"q": "", "sort": "<b>"},
+     {"state": "", "gpu": ""}],
+)  # fmt: skip
 def test_it_shows_all_for_an_address_it_does_not_understand(viewer: Client, query: dict[str, str]) -> None:
     assert len(rows(viewer, **query)) == 18
 
 
 @pytest.mark.parametrize("q", ["<script>alert(1)</script>", '"><b>', "x" * 5000, "\x00", "%00", "{{ 7 }}"])
 def test_it_shows_search_words_as_text(viewer: Client, q: str) -> None:
-    page = viewer.get(URL, {"q": q, "region": q})
+    page = viewer.get(URL, {"q": q, "region": q, "state": q, "gpu": q, "view": q, "page": q})
     assert page.status_code == 200
     assert "<script>alert" not in page.content.decode()
     assert '"><b>' not in page.content.decode()

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from apps.vms.inventory import SORTS
 from barrack_web.sandbox.server import Sandbox
-from tests.apps.vms.helpers import URL, only, rows
+from tests.apps.vms.helpers import ONE, URL, cards, only, rows
 from tests.conftest import HTMX, text_of
 
 # --- a bad day
@@ -48,7 +49,8 @@ def test_it_says_so_when_the_api_fails(
         # and it keeps trying
         assert "data-poll" in response.content.decode()
         assert response["X-Part"] == "1"
-    assert {call.operation for call in sandbox.log.calls()} <= {"list_instances", "list_regions", "get_credit_balance"}
+    asked = {call.operation for call in sandbox.log.calls()}
+    assert asked <= {"list_instances", "list_regions", "get_credit_balance", "get_pricing"}
 
 
 def test_it_shows_an_older_copy_with_its_age(viewer: Client, sandbox: Sandbox) -> None:
@@ -68,6 +70,7 @@ def test_it_shows_an_older_copy_with_its_age(viewer: Client, sandbox: Sandbox) -
 def test_it_is_whole_when_only_its_side_services_fail(viewer: Client, sandbox: Sandbox) -> None:
     sandbox.faults.arm("list_regions", "hang", times=None)
     sandbox.faults.arm("get_credit_balance", "html", times=None)
+    sandbox.faults.arm("get_pricing", "close", times=None)
     page = viewer.get(URL)
     assert page.status_code == 200
     assert len(rows(viewer)) == 18
@@ -94,43 +97,46 @@ def test_it_is_whole_when_only_its_side_services_fail(viewer: Client, sandbox: S
         "\n\n",
     ],
 )
-def test_it_shows_hostile_values_as_text(viewer: Client, sandbox: Sandbox, value: str) -> None:
+def test_it_shows_hostile_values_as_text(admin: Client, sandbox: Sandbox, value: str) -> None:
     # given a VM of which every text is such a value
     fields = ("vm_name", "gpu_type", "region", "private_ip", "public_ip", "instance_id", "status")
     only(sandbox, **dict.fromkeys(fields, value))
-    for query in ({}, {"sort": "status"}):
-        response = viewer.get(URL, query)
+    for query, start in (({"view": "table", "sort": "status"}, "<tbody>"), ({"view": "cards"}, "<article")):
+        response = admin.get(URL, query)
         page = response.content.decode()
         # then they are shown as text, cut to what fits, in an element that keeps its direction to itself
         assert response.status_code == 200
-        assert "1 of 1 VM" in text_of(response)
+        assert "1 VM" in text_of(response)
         assert "<script>alert" not in page
         assert "<img" not in page
         assert "onclick='x" not in page
         assert ">14<" not in page
-        assert "x" * 201 not in page.partition("<tbody>")[2]
-        assert "<bdi>" in page.partition("<tbody>")[2]
+        assert "x" * 201 not in text_of(response)
+        assert "<bdi>" in page.partition(start)[2]
 
 
 @pytest.mark.parametrize("value", [None, "nonsense", -1, [], {"a": 1}])
 def test_it_shows_vms_whose_optional_fields_are_odd(viewer: Client, sandbox: Sandbox, value: Any) -> None:
     # given a VM for each optional field, in which that field is something else
     fields = ["gpu_type", "gpu_count", "tier", "private_ip", "public_ip", "server_uuid", "created_at", "flavor"]
-    fields += ["image", "ssh_keys", "security_rules", "volumes", "power_state"]
+    fields += ["image", "ssh_keys", "security_rules", "volumes", "power_state", "billing"]
     record = dict(only(sandbox))
     for field in fields:
         key = f"BRK-{field}"
         sandbox.world.add("instances", key, record | {"instance_id": key, "vm_name": f"odd-{field}", field: value})
-    # then all of them are there, in every order
-    for sort in ("newest", "name", "status"):
-        assert set(rows(viewer, sort=sort)) == {"the-vm", *(f"odd-{field}" for field in fields)}
+    # then all of them are there, in every order, as rows and as cards
+    names = {"the-vm", *(f"odd-{field}" for field in fields)}
+    for sort in SORTS:
+        assert set(rows(viewer, sort=sort)) == names
+    pages = [cards(viewer.get(URL, {"view": "cards", "page": str(number)})) for number in (1, 2, 3)]
+    assert {name for page in pages for name in page} == names
 
 
 def test_it_shows_a_vm_with_fields_missing_and_fields_more(viewer: Client, sandbox: Sandbox) -> None:
     record = only(sandbox, surprise={"deep": [1, 2]})
     for field in [f for f in record if f not in {"instance_id", "vm_name", "status", "region", "surprise"}]:
         del record[field]
-    assert "the-vm BRK-123456D Active – CANADA-1 – – –" in rows(viewer)["the-vm"]
+    assert "the-vm BRK-123456D Active – – CANADA-1 – –" in rows(viewer)["the-vm"]
 
 
 @pytest.mark.parametrize("field", ["instance_id", "vm_name", "status", "region"])
@@ -151,4 +157,18 @@ def test_it_never_takes_unreadable_vms_for_none(viewer: Client, sandbox: Sandbox
 
 def test_it_shows_two_hundred_vms(viewer: Client, sandbox: Sandbox) -> None:
     sandbox.reset({"instances": 230})
-    assert len(rows(viewer)) == 230
+    found = [name for number in range(1, 11) for name in rows(viewer, page=str(number), sort="name")]
+    assert len(found) == len(set(found)) == 230
+    assert "230 VMs" in text_of(viewer.get(URL))
+
+
+@pytest.mark.parametrize("number", [10**13, -3, 2**63])
+def test_it_takes_a_count_that_cannot_be_for_none(admin: Client, sandbox: Sandbox, number: int) -> None:
+    # given numbers that no machine has
+    record = only(sandbox, gpu_count=number)
+    record["flavor"] = {**record["flavor"], "cpu": number, "disk": number}
+    # then every page stands, without them
+    for url in ("/", "/vms/", "/vms/?view=table", f"/vms/{ONE}/", f"/vms/{ONE}/stop/", f"/vms/{ONE}/delete/"):
+        response = admin.get(url)
+        assert response.status_code == 200, url
+        assert str(number) not in text_of(response), url
