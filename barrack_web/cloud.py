@@ -26,6 +26,7 @@ from barrack_web.client import (
     Prices,
     Protocol,
     Region,
+    Script,
     Snapshot,
     SnapshotImages,
     SSHKey,
@@ -153,6 +154,7 @@ def _status_seconds(
     listing: Listing[Instance]
     | Listing[Snapshot]
     | Listing[SSHKey]
+    | Listing[Script]
     | Listing[UserInstance]
     | Listing[AttachedFirewall],
 ) -> float:
@@ -240,6 +242,22 @@ ssh_keys: Source[Listing[SSHKey]] = Source(
     "ssh-keys", Listing[SSHKey], lambda _: client().ssh_keys.list(), _status_seconds
 )
 
+scripts: Source[Listing[Script]] = Source(
+    "scripts", Listing[Script], lambda _: client().scripts.list(), _status_seconds
+)
+
+
+def _listed_script(script_id: str) -> Read[Script] | None:
+    """Return the script as the list at hand has it, for the day on which its own page was never read before."""
+    listed = scripts.peek()
+    rows = [row for row in listed.value if row.script_id == script_id] if listed else []
+    return Read(rows[0], listed.at, listed.version) if listed and rows else None
+
+
+script: Source[Script] = Source(
+    "script", Script, lambda key: client().scripts.get(key), _as_status, fallback=_listed_script
+)
+
 
 def _listed_snapshot(snapshot_id: str) -> Read[Snapshot] | None:
     """Return the snapshot as the list at hand has it, for the day on which its own page was never read before."""
@@ -279,7 +297,7 @@ balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client
 SOURCES = (
     instances, instance, instance_firewalls, instance_billing, instance_records, hibernated, stocks, protocols,
     eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions, prices,
-    balance, ssh_keys,
+    balance, ssh_keys, scripts, script,
 )  # fmt: skip
 
 
@@ -299,6 +317,13 @@ def snapshots_changed(snapshot_id: str = "") -> None:
     if snapshot_id:
         snapshot.forget(snapshot_id)
         snapshot_images.forget(snapshot_id)
+
+
+def scripts_changed(script_id: str = "") -> None:
+    """Read startup scripts anew from now on, and the one whose page may be open."""
+    scripts.forget()
+    if script_id:
+        script.forget(script_id)
 
 
 def region_names(known: Read[Listing[Region]] | None, seen: list[str]) -> list[str]:

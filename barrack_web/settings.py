@@ -111,6 +111,7 @@ INSTALLED_APPS = [
     "apps.activity",
     "apps.vms",
     "apps.snapshots",
+    "apps.scripts",
 ]
 MIDDLEWARE = [
     "barrack_web.middleware.request_id",

@@ -27,6 +27,7 @@ NAVIGATION = (
     Entry("Dashboard", "home", "layout-dashboard", "home"),
     Entry("Virtual machines", "vms:list", "server-2", "vms"),
     Entry("Snapshots", "snapshots:list", "camera", "snapshots"),
+    Entry("Scripts", "scripts:list", "script", "scripts"),
     Entry("Activity", "activity:list", "activity", "activity"),
     Entry("My account", "account:account", "user-circle", "account"),
 )

@@ -12,6 +12,7 @@ urlpatterns = [
     path("activity/", include("apps.activity.urls")),
     path("vms/", include("apps.vms.urls")),
     path("snapshots/", include("apps.snapshots.urls")),
+    path("scripts/", include("apps.scripts.urls")),
 ]
 
 handler400 = "barrack_web.errors.bad_request"

@@ -31,6 +31,8 @@ class Can(StrEnum):
     RESTORE_SNAPSHOT = "restore snapshots"
     CREATE_IMAGE = "create images"
     DELETE_SNAPSHOT = "delete snapshots"
+    EDIT_SCRIPT = "create and edit scripts"
+    DELETE_SCRIPT = "delete scripts"
     MANAGE_MEMBERS = "manage members and sign-in rules"
     EXPORT_ACTIVITY = "export the activity"
 
@@ -45,6 +47,8 @@ ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
     Can.RESTORE_SNAPSHOT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.CREATE_IMAGE: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.DELETE_SNAPSHOT: frozenset({Role.ADMIN}),
+    Can.EDIT_SCRIPT: frozenset({Role.OPERATOR, Role.ADMIN}),
+    Can.DELETE_SCRIPT: frozenset({Role.ADMIN}),
     Can.MANAGE_MEMBERS: frozenset({Role.ADMIN}),
     Can.EXPORT_ACTIVITY: frozenset({Role.ADMIN}),
 }

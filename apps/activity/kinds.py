@@ -2,6 +2,7 @@
 
 from apps.activity.kind import Kind, Row
 from apps.activity.models import Operation
+from apps.activity.script_kinds import SCRIPT_KINDS
 from apps.activity.vm_kinds import VM_KINDS
 from barrack_web import cloud
 from barrack_web.client import Broken, Client
@@ -66,6 +67,7 @@ KINDS: dict[str, Kind] = {
         events=("snapshots:changed",),
     ),
     **VM_KINDS,
+    **SCRIPT_KINDS,
 }
 
 # Actions of the trail that are no operation of the API.

@@ -52,14 +52,15 @@
     }
     event.target.closest?.("[data-dismiss]")?.closest(".toast-note").remove();
     if (event.target.closest?.("[data-print]")) print();
-    const copy = event.target.closest?.("[data-copy]");
-    if (copy) (navigator.clipboard?.writeText(copy.dataset.copy) ?? Promise.reject()).then(() => { copy.lastElementChild.textContent = copy.dataset.copied; }, () => getSelection().selectAllChildren(copy.previousElementSibling));
+    const copy = event.target.closest?.("[data-copy], [data-copy-from]");
+    const from = copy && (document.querySelector(copy.dataset.copyFrom) ?? copy.previousElementSibling);
+    if (copy) (navigator.clipboard?.writeText(copy.dataset.copy ?? from.textContent) ?? Promise.reject()).then(() => { copy.lastElementChild.textContent = copy.dataset.copied; }, () => getSelection().selectAllChildren(from));
   });
 
   document.addEventListener("input", (event) => {
     const field = event.target;
-    if (field.name === "vm") document.querySelectorAll("[data-pick-all]").forEach((all) => { all.checked = false; });
-    if (field.matches("[data-pick-all]")) for (const box of field.closest("table").querySelectorAll("[name=vm]")) box.checked = field.checked;
+    if (field.matches(".pick [name]")) document.querySelectorAll("[data-pick-all]").forEach((all) => { all.checked = false; });
+    if (field.matches("[data-pick-all]")) for (const box of field.closest("table, .pick-list").querySelectorAll(".pick [name]")) box.checked = field.checked;
     field.closest("form")?.setAttribute("data-dirty", "");
     const counter = document.querySelector(`[data-counter="${field.id}"]`);
     if (!field.id || !counter) return;
@@ -134,7 +135,7 @@
   /* Feedback that came while typing also tells assistive technology whether the field is right. */
   document.body.addEventListener("htmx:load", (event) => {
     const name = event.target.dataset?.field;
-    if (name) document.getElementById(name)?.setAttribute("aria-invalid", String(Boolean(event.target.firstElementChild)));
+    if (name) document.getElementById(name)?.setAttribute("aria-invalid", String(Boolean(event.target.querySelector(".field-error"))));
   });
 
   /* Without htmx's help: a plain form must not be sent twice by a double click. */

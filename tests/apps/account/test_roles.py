@@ -27,6 +27,8 @@ TABLE = {
     "RESTORE_SNAPSHOT": {"operator", "admin"},
     "CREATE_IMAGE": {"operator", "admin"},
     "DELETE_SNAPSHOT": {"admin"},
+    "EDIT_SCRIPT": {"operator", "admin"},
+    "DELETE_SCRIPT": {"admin"},
     "MANAGE_MEMBERS": {"admin"},
     "EXPORT_ACTIVITY": {"admin"},
 }
@@ -40,6 +42,8 @@ SENTENCES = {
     "RESTORE_SNAPSHOT": "Only an operator or an admin can restore snapshots",
     "CREATE_IMAGE": "Only an operator or an admin can create images",
     "DELETE_SNAPSHOT": "Only an admin can delete snapshots",
+    "EDIT_SCRIPT": "Only an operator or an admin can create and edit scripts",
+    "DELETE_SCRIPT": "Only an admin can delete scripts",
     "MANAGE_MEMBERS": "Only an admin can manage members and sign-in rules",
     "EXPORT_ACTIVITY": "Only an admin can export the activity",
 }
@@ -108,6 +112,12 @@ GUARDED = {
     "snapshots:restore": ("RESTORE_SNAPSHOT", 200, 200),
     "snapshots:image": ("CREATE_IMAGE", 200, 200),
     "snapshots:delete": ("DELETE_SNAPSHOT", 200, 200),
+    "scripts:list": ("READ", 200, 405),
+    "scripts:details": ("READ", 200, 405),
+    "scripts:create": ("EDIT_SCRIPT", 200, 200),
+    "scripts:edit": ("EDIT_SCRIPT", 200, 200),
+    "scripts:delete": ("DELETE_SCRIPT", 200, 200),
+    "scripts:bulk": ("DELETE_SCRIPT", 200, 422),
 }
 # Every address that needs none, and what it answers to a visitor: to GET and to an empty POST.
 PUBLIC = {
@@ -164,6 +174,7 @@ def address(name: str, operation: Operation | None) -> str:
     values |= {"number": 1, "pk": 0}
     values |= {"session_id": 0, "invitation_id": 0, "token": "x"}
     values |= {"uidb36": "1", "key": "x-1"}
+    values |= {"script_id": "71"}
     return reverse(name, kwargs={key: values[key] for key in wanted})
 
 

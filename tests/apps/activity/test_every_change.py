@@ -37,6 +37,7 @@ from tests.apps.account.second_factors import (
     set_up_app,
 )
 from tests.apps.account.test_roles import EVERY, address
+from tests.apps.scripts.helpers import chosen, opened
 from tests.conftest import HTMX, token_of
 
 PASSWORD, NEW = "barrack-test-1", "three-blind-mice"
@@ -183,6 +184,14 @@ def by_passkey(world: World) -> Post:
     return browser, LOGIN, {"credential": json.dumps(passkey.get(asked))}
 
 
+def changed_script(world: World) -> Post:
+    return world.admin, "/scripts/71/edit/", opened(world.admin, "71", content="#!/bin/sh\n")
+
+
+def deleted_script(world: World) -> Post:
+    return world.admin, "/scripts/bulk/", chosen(world.admin, ["71"])
+
+
 # Every address that changes something: how to post to it, and the action of its one event.
 CHANGES: dict[str, tuple[Callable[[World], Post], str]] = {
     # Going in and out
@@ -224,6 +233,14 @@ CHANGES: dict[str, tuple[Callable[[World], Post], str]] = {
     "account:member_activate": (switched_on, "member.activate"),
     "account:member_second_factor": (without_factor, "second_factor.reset"),
     "account:sign_in_rules": (own("/account/members/rules/", roles=["operator"]), "sign_in_rules.edit"),
+    # Startup scripts
+    "scripts:create": (
+        write("/scripts/create/", "create", name="fresh", content="#!/bin/sh\n"),
+        "script.create",
+    ),
+    "scripts:edit": (changed_script, "script.edit"),
+    "scripts:delete": (write("/scripts/71/delete/", "delete"), "script.delete"),
+    "scripts:bulk": (deleted_script, "script.delete"),
     # The cloud
     "snapshots:create": (
         write("/snapshots/create/", "create", instance_id="BRK-123456D", name="nightly-9"),
