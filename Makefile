@@ -13,7 +13,7 @@ demo: $(VENV)/.runtime  ## the whole portal on a simulated cloud: make demo PORT
 	@$(RUN) manage.py demo --port $(PORT)
 
 test: $(VENV)/.dev  ## every test; browser tests are skipped, and say so, where there is no Chromium
-	$(RUN) -m pytest -n $(JOBS) --dist worksteal -q
+	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -q
 
 test-postgres: $(VENV)/.dev  ## what touches the database, on a PostgreSQL server: make test-postgres POSTGRES=postgresql://…
 	DATABASE_URL=$(POSTGRES) $(RUN) -m pytest tests/apps/activity tests/apps/account tests/apps/snapshots/test_restore.py -n $(JOBS) -q
