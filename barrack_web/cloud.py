@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
+from typing import TypeVar
 
 import msgspec
 from django.conf import settings
@@ -43,6 +44,7 @@ RECORD_PAGES = 10
 # Longer names of regions are not offered as a filter: no cloud has them, and an address could not carry them.
 REGION_LENGTH = 100
 
+T = TypeVar("T")
 _lock = threading.Lock()
 _client: Client | None = None
 _sandbox: Sandbox | None = None
@@ -180,6 +182,17 @@ def _tell(name: str, listing: object, begun: datetime) -> None:
     list_read.send_robust(name, listing=listing, begun=begun)
 
 
+def _listed(source: Source[Listing[T]], id_of: Callable[[T], str]) -> Callable[[str], Read[T] | None]:
+    """Return what gives one row of the list at hand, for the day on which its own page was never read before."""
+
+    def find(wanted: str) -> Read[T] | None:
+        listed = source.peek()
+        row = next((row for row in listed.value if id_of(row) == wanted), None) if listed else None
+        return Read(row, listed.at, listed.version) if listed and row is not None else None
+
+    return find
+
+
 instances: Source[Listing[Instance]] = Source(
     "instances",
     Listing[Instance],
@@ -189,15 +202,12 @@ instances: Source[Listing[Instance]] = Source(
 )
 
 
-def _listed_instance(instance_id: str) -> Read[Instance] | None:
-    """Return the VM as the list at hand has it, for the day on which its own page was never read before."""
-    listed = instances.peek()
-    rows = [row for row in listed.value if row.instance_id == instance_id] if listed else []
-    return Read(rows[0], listed.at, listed.version) if listed and rows else None
-
-
 instance: Source[Instance] = Source(
-    "instance", Instance, lambda key: client().instances.get(key), _as_status, fallback=_listed_instance
+    "instance",
+    Instance,
+    lambda key: client().instances.get(key),
+    _as_status,
+    fallback=_listed(instances, lambda row: row.instance_id),
 )
 instance_firewalls: Source[Listing[AttachedFirewall]] = Source(
     "instance-firewalls",
@@ -247,27 +257,21 @@ scripts: Source[Listing[Script]] = Source(
 )
 
 
-def _listed_script(script_id: str) -> Read[Script] | None:
-    """Return the script as the list at hand has it, for the day on which its own page was never read before."""
-    listed = scripts.peek()
-    rows = [row for row in listed.value if row.script_id == script_id] if listed else []
-    return Read(rows[0], listed.at, listed.version) if listed and rows else None
-
-
 script: Source[Script] = Source(
-    "script", Script, lambda key: client().scripts.get(key), _as_status, fallback=_listed_script
+    "script",
+    Script,
+    lambda key: client().scripts.get(key),
+    _as_status,
+    fallback=_listed(scripts, lambda row: row.script_id),
 )
 
 
-def _listed_snapshot(snapshot_id: str) -> Read[Snapshot] | None:
-    """Return the snapshot as the list at hand has it, for the day on which its own page was never read before."""
-    listed = snapshots.peek()
-    rows = [row for row in listed.value if row.snapshot_id == snapshot_id] if listed else []
-    return Read(rows[0], listed.at, listed.version) if listed and rows else None
-
-
 snapshot: Source[Snapshot] = Source(
-    "snapshot", Snapshot, lambda key: client().snapshots.get(key), _as_status, fallback=_listed_snapshot
+    "snapshot",
+    Snapshot,
+    lambda key: client().snapshots.get(key),
+    _as_status,
+    fallback=_listed(snapshots, lambda row: row.snapshot_id),
 )
 snapshot_images: Source[SnapshotImages] = Source(
     "snapshot-images", SnapshotImages, lambda key: client().images.relationship(key), _as_status

@@ -1,15 +1,10 @@
 """One action for several VMs: a question with a line for each, then a result with a line for each."""
 
-import contextvars
-import logging
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
-from django.db import connections
 from django.http import HttpResponse, QueryDict
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
@@ -18,9 +13,8 @@ from apps.account.roles import Can, can
 from apps.account.roles import why_not as role_why_not
 from apps.activity.dialogs import patience, stale_alert
 from apps.activity.kinds import KINDS
-from apps.activity.models import Operation, State
-from apps.activity.perform import TOO_LATE, Outcome, Target, perform, wait_for_first
-from apps.activity.tokens import new_token, read_token
+from apps.activity.many import MOST, Action, Result, carry_out, chosen, was_sent
+from apps.activity.tokens import new_token
 from apps.vms.costs import Cost, cost_of, hibernated_hourly
 from apps.vms.forms import needs_name
 from apps.vms.inventory import inventory_of
@@ -33,8 +27,6 @@ from barrack_web.cached import Read
 from barrack_web.client import Instance, Listing, Prices
 from barrack_web.htmx import HtmxHttpRequest, show
 
-log = logging.getLogger("barrack.vms")
-
 # The actions for several at once, with the words on their buttons.
 BULK = {
     "start": ("Start", "Starting..."),
@@ -42,9 +34,6 @@ BULK = {
     "hibernate": ("Hibernate", "Hibernating..."),
     "delete": ("Delete", "Deleting..."),
 }
-MOST = 100
-# Calls under way at once; the API counts requests.
-AT_ONCE = 8
 MOST_NAMES = 5
 
 
@@ -62,18 +51,6 @@ class Choice:
     volumes: str = ""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What came of one VM. `tone` is that of its badge; `link` leads to an operation that is not settled yet."""
-
-    id: str
-    name: str
-    tone: str
-    word: str
-    text: str
-    link: str = ""
-
-
 @require_http_methods(["GET", "POST"])
 @can(Can.OPERATE_VM)
 def bulk(request: HtmxHttpRequest) -> HttpResponse:
@@ -89,10 +66,13 @@ def bulk(request: HtmxHttpRequest) -> HttpResponse:
     rows = {row.instance_id: row for row in read.value}
     ids = _chosen(request, said, read, price)
     blocked = stale_alert(read) or _impossible(key, ids)
-    choices = [] if blocked else [_choice(request, key, chosen, rows.get(chosen), price) for chosen in ids]
+    choices = [] if blocked else [_choice(request, key, vm_id, rows.get(vm_id), price) for vm_id in ids]
     if request.method == "POST" and request.POST.get("intent") == key and not blocked:
         if _typed_right(request, key, choices, rows):
-            return _result(request, key, _carry_out(request, key, choices))
+            action = Action(
+                f"instance.{key}", CALLS[key], lambda operation: ("Done", KINDS[operation.kind].said(operation))
+            )
+            return _result(request, key, carry_out(request, action, choices))
         error = f"Type “{_phrase(choices)}” exactly. Nothing is deleted until then."
         return _ask(request, key, choices, rows, None, error=error, status=422)
     return _ask(request, key, choices, rows, blocked, status=422 if request.method == "POST" else 200)
@@ -108,7 +88,7 @@ def _chosen(
             region=query.region, state=query.state, model=query.model, q=query.q, sort=query.sort
         )
         return [line.instance.instance_id for line in found[: MOST + 1]]
-    return list(dict.fromkeys(chosen[:128] for chosen in said.getlist("vm") if chosen))[: MOST + 1]
+    return chosen(said, "vm")
 
 
 def _impossible(key: str, ids: list[str]) -> Alert | None:
@@ -158,7 +138,7 @@ def _must_type(key: str, choices: list[Choice], rows: dict[str, Instance]) -> bo
 
 def _typed_right(request: HtmxHttpRequest, key: str, choices: list[Choice], rows: dict[str, Instance]) -> bool:
     """Return whether the words were typed, or are not asked for, since nothing more would be deleted."""
-    unsent = [choice for choice in choices if not choice.off and not _sent(request, key, choice)]
+    unsent = [choice for choice in choices if not choice.off and not was_sent(request, f"instance.{key}", choice)]
     return not _must_type(key, unsent, rows) or request.POST.get("typed", "").strip() == _phrase(choices)
 
 
@@ -210,76 +190,6 @@ def _money(key: str, able: list[Choice], rows: dict[str, Instance]) -> dict[str,
             return None
         before, after = before + now, after + then
     return {"before": before, "after": after} if able else None
-
-
-def _carry_out(request: HtmxHttpRequest, key: str, choices: list[Choice]) -> list[Result]:
-    """Send what can be sent, several at once, and return a line for each VM in the order of the choice."""
-
-    def one(choice: Choice) -> Result:
-        try:
-            return _result_of(choice, key, _outcome(request, key, choice))
-        except Exception:
-            # A fault of ours with one of them: the others go on, and what came of this one is found out later.
-            log.exception("the bulk %s of one VM failed", key)
-            return Result(
-                choice.id, choice.name, "moving", "Not certain", "The portal made a mistake. Look at Activity."
-            )
-
-    if len(choices) == 1:
-        return [one(choices[0])]
-
-    def on_thread(choice: Choice) -> Result:
-        try:
-            return one(choice)
-        finally:
-            # No request ends on this thread, which is when connections are otherwise given back.
-            connections.close_all()
-
-    jobs: list[tuple[contextvars.Context, Callable[[Choice], Result], Choice]] = [
-        (contextvars.copy_context(), on_thread, choice) for choice in choices
-    ]
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="bulk") as threads:
-        return list(threads.map(lambda job: job[0].run(job[1], job[2]), jobs))
-
-
-def _outcome(request: HtmxHttpRequest, key: str, choice: Choice) -> Outcome | None:
-    """Return what came of one VM, also of an earlier sending of the same form; None when nothing is sent for it."""
-    kind, payload = f"instance.{key}", {"action": key}
-    nonce = read_token(choice.token, request.user.pk, kind, choice.id)
-    before = wait_for_first(nonce, payload) if nonce else None
-    if before is not None or choice.off:
-        return before
-    return perform(
-        request,
-        kind=kind,
-        target=Target(choice.id, choice.name),
-        token=choice.token,
-        payload=payload,
-        call=lambda api, within: CALLS[key](api, choice.id, within),
-    )
-
-
-def _sent(request: HtmxHttpRequest, key: str, choice: Choice) -> bool:
-    """Return whether this very form was sent before for that VM: then nothing more is sent for it."""
-    nonce = read_token(choice.token, request.user.pk, f"instance.{key}", choice.id)
-    return nonce is not None and Operation.objects.filter(token=nonce).exists()
-
-
-def _result_of(choice: Choice, key: str, outcome: Outcome | None) -> Result:
-    if outcome is None:
-        return Result(choice.id, choice.name, "neutral", "Not sent", choice.off)
-    operation, alert = outcome.operation, outcome.alert
-    if operation is not None and alert is None and operation.state == State.DONE:
-        return Result(choice.id, choice.name, "good", "Done", KINDS[f"instance.{key}"].said(operation))
-    text = f"{alert.title}. {alert.said or alert.text}" if alert else "It is still on its way to Barrack."
-    if operation is None and alert is TOO_LATE:
-        text = "The others took so long that there was no time left for it. Nothing was sent."
-    if operation is not None and operation.state == State.NOT_SEEN:
-        text = "Its answer was lost, and nothing showed that it was done. Look at the VM before you try again."
-    if operation is not None and operation.open:
-        return Result(choice.id, choice.name, "moving", "Not certain", text, operation.get_absolute_url())
-    refused = operation is not None and operation.state == State.REFUSED
-    return Result(choice.id, choice.name, "bad" if refused else "neutral", "Refused" if refused else "Not sent", text)
 
 
 def _result(request: HtmxHttpRequest, key: str, results: list[Result]) -> HttpResponse:

@@ -167,7 +167,7 @@ def of(request: HtmxHttpRequest, found: Read[Instance], reads: Reads) -> Facts:
         firewalls=firewalls.value.rows if firewalls else None,
         rules=_rules(instance, firewalls),
         all_rules=_all_rules(instance, firewalls),
-        snapshots=_snapshots_of(instance, snapshots),
+        snapshots=snapshots_of(instance, snapshots),
         events=events,
         restored=restored,
         new=new and instance.state != "DELETED",
@@ -192,7 +192,8 @@ def _all_rules(instance: Instance, firewalls: Read[Listing[AttachedFirewall]] | 
     return instance.security_rules is not None and all(row.rules is not None for row in firewalls.value)
 
 
-def _snapshots_of(instance: Instance, listed: Read[Listing[Snapshot]] | None) -> list[Snapshot] | None:
+def snapshots_of(instance: Instance, listed: Read[Listing[Snapshot]] | None) -> list[Snapshot] | None:
+    """Return the snapshots that were taken of the VM, newest first; None when that is not known."""
     if listed is None:
         return None
     mine = [row for row in listed.value if row.instance_id == instance.instance_id]

@@ -15,7 +15,7 @@ from apps.account.roles import Can, can
 from apps.activity.dialogs import Dialog, finished, patience, sent_before, stale_alert
 from apps.activity.events import client_address
 from apps.activity.perform import NotNeeded, Target
-from apps.vms.connect import address_of, in_force, is_inner
+from apps.vms.connect import SSH_PORT, address_of, in_force, is_inner
 from apps.vms.forms import ConfirmForm
 from apps.vms.power import answer, not_now
 from barrack_web import alerts, cloud
@@ -24,8 +24,6 @@ from barrack_web.cached import Read
 from barrack_web.client import AttachedFirewall, BarrackError, Broken, Client, Instance, Listing, VMSecurityRule
 from barrack_web.htmx import HtmxHttpRequest
 from barrack_web.rule_form import RuleForm, describe, opens_port, same_rule
-
-SSH_PORT = 22
 
 
 @require_http_methods(["GET", "POST"])

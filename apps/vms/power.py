@@ -12,12 +12,13 @@ from apps.account.roles import Can, can
 from apps.activity.dialogs import Dialog, finished, patience, sent_before, stale_alert
 from apps.activity.perform import Outcome, Target
 from apps.vms.costs import Cost, choices, cost_of, hibernated_hourly
+from apps.vms.facts import snapshots_of
 from apps.vms.forms import ConfirmForm, DeleteForm
 from apps.vms.states import ACTIONS, label_of, under_way, why_not
 from barrack_web import cloud
 from barrack_web.alerts import NO_STOCK, Alert
 from barrack_web.cached import Pending
-from barrack_web.client import BarrackError, Client, GPUStock, Instance, Listing, Snapshot
+from barrack_web.client import BarrackError, Client, GPUStock, Instance, Listing
 from barrack_web.htmx import HtmxHttpRequest
 
 # What a dialog says beside the VM and its cost.
@@ -70,7 +71,9 @@ def restore(request: HtmxHttpRequest, instance_id: str) -> HttpResponse:
 def delete(request: HtmxHttpRequest, instance_id: str) -> HttpResponse:
     """Delete a VM for good, after its name was typed where that is called for."""
     snapshots = cloud.snapshots.begin()
-    return _act(request, instance_id, "delete", lambda instance, _: {"snapshots": snapshots_of(instance, snapshots)})
+    return _act(
+        request, instance_id, "delete", lambda instance, _: {"snapshots": snapshots_of(instance, snapshots.or_none())}
+    )
 
 
 def _act(request: HtmxHttpRequest, instance_id: str, key: str, more: More = lambda *_: {}) -> HttpResponse:
@@ -185,15 +188,6 @@ def _with_state(outcome: Outcome, key: str, instance: Instance | None) -> Alert:
 
 def _now(instance: Instance) -> str:
     return under_way(instance.state) if instance.in_transition else label_of(instance.state)
-
-
-def snapshots_of(instance: Instance, pending: Pending[Listing[Snapshot]]) -> list[Snapshot] | None:
-    """Return the snapshots that were taken of the VM, None when that is not known."""
-    listed = pending.or_none()
-    mine = [row for row in listed.value if row.instance_id == instance.instance_id] if listed else []
-    # One of those that could not be read may be of this VM.
-    whole = listed is not None and listed.value.complete and not listed.value.broken
-    return mine if mine or whole else None
 
 
 def _free_for(instance: Instance, pending: Pending[Listing[GPUStock]]) -> str:
