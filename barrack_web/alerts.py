@@ -3,6 +3,8 @@
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from django.urls import reverse
+
 from barrack_web.client import (
     BadKey,
     BarrackError,
@@ -33,6 +35,8 @@ class Alert:
     fields: dict[str, str] = field(default_factory=dict)
     link: str = ""
     link_text: str = ""
+    # The link opens beside the page, whose form keeps what was typed.
+    new_tab: bool = False
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -40,10 +44,14 @@ class Alert:
 
 @dataclass(frozen=True)
 class Words:
+    """What an alert says; `page` is the URL name of where to do what is to be done, under the words `page_text`."""
+
     title: str
     text: str
     todo: str
     status: int
+    page: str = ""
+    page_text: str = ""
 
 
 STAYS = "Running VMs are not touched by this."
@@ -116,6 +124,8 @@ WRITING: dict[type[BarrackError], Words] = {
         "The balance does not cover this, so Barrack refused it. Nothing was changed and nothing is charged.",
         "Add credits to the Barrack account, then send the form again; it keeps what you typed.",
         422,
+        page="credits",
+        page_text="Add credits",
     ),
     Forbidden: Words(
         "Barrack does not allow this",
@@ -153,6 +163,22 @@ WRITING: dict[type[BarrackError], Words] = {
     Refused: Words("Barrack refused this", "Nothing was changed.", "See what Barrack said, or write to support.", 422),
 }
 
+# What a 409 says whose code tells more than its status (source of the codes: assumed).
+BY_CODE = {
+    "LIMIT_REACHED": Words(
+        "The limit is reached",
+        "The account has as many of them as Barrack allows, so it refused one more. Nothing was changed.",
+        "Delete one that is no longer needed, then send the form again; it keeps what you typed.",
+        422,
+    ),
+    "KEY_IN_USE": Words(
+        "The key is in use",
+        "The key is currently in use by active VMs, so Barrack did not delete it. Nothing was changed.",
+        "Stop or delete these VMs first, or keep the key.",
+        422,
+    ),
+}
+
 # What a form says whose request was sent and whose answer was lost: it may have happened.
 UNKNOWN_STATUS: dict[type[BarrackError], int] = {TimedOut: 504, Broken: 502}
 
@@ -160,6 +186,8 @@ UNKNOWN_STATUS: dict[type[BarrackError], int] = {TimedOut: 504, Broken: 502}
 def for_error(error: BarrackError, *, writing: bool = False) -> Alert:
     """Return the words for an error of a read, or of a write that certainly did not happen."""
     words = _words(WRITING if writing else READING, error)
+    if writing and isinstance(error, Conflict):
+        words = BY_CODE.get((error.code or "").upper(), words)
     return Alert(
         title=PROBLEM if isinstance(error, Broken) and (error.status or 0) >= 500 else words.title,
         text=words.text,
@@ -168,6 +196,9 @@ def for_error(error: BarrackError, *, writing: bool = False) -> Alert:
         said=error.message if error.from_api else "",
         request_id=error.request_id or "",
         fields=dict(error.fields) if isinstance(error, (Invalid, Conflict)) else {},
+        link=reverse(words.page) if words.page else "",
+        link_text=words.page_text,
+        new_tab=bool(words.page),
     )
 
 
@@ -179,18 +210,20 @@ def for_unknown(
     minutes: int,
     link: str,
     doubt: str = "",
+    lost: str = "",
     repeatable: bool = True,
 ) -> Alert:
     """Return the words for a write whose answer was lost and whose result is not to be seen yet.
 
-    `effect` is "makes", "deletes" or "changes"; `doubt` says for a change what is not certain.
+    `effect` is "makes", "deletes" or "changes"; `doubt` says for a change what is not certain, `lost` what stood in the
+    answer alone.
     """
     happened = "took too long" if isinstance(error, TimedOut) else "broke off"
     if effect == "makes":
         text = (
             f"Barrack's answer {happened}, and the new {noun} is not seen yet. We keep looking for {minutes} minutes."
         )
-        todo = f"Trying again under the same name cannot make a second {noun}."
+        todo = f"Trying again under the same name cannot make a second {noun}.{f' {lost}' if lost else ''}"
     else:
         text = f"Barrack's answer {happened}, and it is not certain yet whether {doubt or f'the {noun} is deleted'}."
         again = "Trying again does no harm." if repeatable else "Until that is known it cannot be sent again."

@@ -1,14 +1,11 @@
 """What pages call: the cloud's lists with their age, and the client for writes. The only door to the sandbox."""
 
 import threading
-import time
 from collections.abc import Callable
 from datetime import datetime
-from decimal import Decimal
 from functools import partial
 from typing import TypeVar
 
-import msgspec
 from django.conf import settings
 from django.dispatch import Signal
 
@@ -18,13 +15,16 @@ from barrack_web.client import (
     AttachedFirewall,
     BalanceSheet,
     BillingPage,
-    BillingRecord,
     Client,
+    GPUSpec,
     GPUStock,
     HibernatedCount,
+    Image,
     Instance,
     Listing,
+    OSImage,
     Prices,
+    PricingRequest,
     Protocol,
     Region,
     Script,
@@ -33,14 +33,14 @@ from barrack_web.client import (
     SSHKey,
     TimeLimits,
     UserInstance,
+    VolumeListing,
 )
+from barrack_web.records import Records, records_of
 from barrack_web.sandbox.server import Sandbox, transport
 
 # The three documented regions, for an account without resources on an API that no longer lists regions.
 DOCUMENTED_REGIONS = ("CANADA-1", "NORWAY-1", "US-1")
 BILLING_PAGE_SIZE = 20
-# Pages of 100 billing records that are gone through for one VM or snapshot.
-RECORD_PAGES = 10
 # Longer names of regions are not offered as a filter: no cloud has them, and an address could not carry them.
 REGION_LENGTH = 100
 
@@ -102,54 +102,24 @@ def reset() -> None:
         source.drop()
 
 
-class Records(msgspec.Struct, frozen=True):
-    """The billing records of one thing; `complete` is false when some could not be read, or there are too many."""
-
-    records: list[BillingRecord]
-    complete: bool
-
-    @property
-    def total(self) -> Decimal:
-        return sum((record.total_cost for record in self.records), Decimal(0))
-
-    @property
-    def totals(self) -> list[tuple[str, Decimal]]:
-        """What they have cost in each currency, which cannot be added."""
-        found: dict[str, Decimal] = {}
-        for record in self.records:
-            found[record.currency] = found.get(record.currency, Decimal(0)) + record.total_cost
-        return sorted(found.items())
-
-    @property
-    def minutes(self) -> int:
-        return sum(record.total_duration_minutes for record in self.records)
-
-
-def _records(page_of: Callable[[int, float], BillingPage], mine: Callable[[BillingRecord], bool]) -> Records:
-    """Return one thing's records: the API bills all of a kind in one list, so its pages are gone through."""
-    records: list[BillingRecord] = []
-    broken, end = 0, time.monotonic() + settings.API_READ_SECONDS
-    for number in range(1, RECORD_PAGES + 1):
-        page = page_of(number, max(0.1, end - time.monotonic()))
-        records += [record for record in page.records if mine(record)]
-        broken += page.broken
-        if number >= page.total_pages:
-            return Records(records, complete=not broken)
-    return Records(records, complete=False)
-
-
 def _snapshot_records(snapshot_id: str) -> Records:
-    return _records(
+    return records_of(
         lambda number, within: client().snapshots.billing(page=number, limit=100, within=within),
         lambda record: record.snapshot_id == snapshot_id,
     )
 
 
 def _instance_records(instance_id: str) -> Records:
-    return _records(
+    return records_of(
         lambda number, within: client().instances.billing(page=number, limit=100, within=within),
         lambda record: record.instance_id == instance_id,
     )
+
+
+def _quote(key: str) -> Prices:
+    """Return the prices of "model/count"."""
+    model, _, count = key.rpartition("/")
+    return client().catalog.query_prices(PricingRequest(resource_type="gpus", gpu_model=model, gpu_count=int(count)))
 
 
 def _status_seconds(
@@ -158,7 +128,9 @@ def _status_seconds(
     | Listing[SSHKey]
     | Listing[Script]
     | Listing[UserInstance]
-    | Listing[AttachedFirewall],
+    | Listing[AttachedFirewall]
+    | Listing[Image]
+    | VolumeListing,
 ) -> float:
     # A very large account takes many pages a read; reading it less often keeps its share of the API's time the same.
     return settings.FRESH_STATUS_SECONDS * max(1.0, listing.pages / 5)
@@ -234,6 +206,15 @@ stocks: Source[Listing[GPUStock]] = Source(
     capabilities.offered("get_gpu_stocks", lambda _: client().catalog.stocks()),
     partial(_seconds, "FRESH_STOCK_SECONDS"),
 )
+specs: Source[Listing[GPUSpec]] = Source(
+    "specs",
+    Listing[GPUSpec],
+    capabilities.offered("get_gpu_specs", lambda _: client().catalog.specs()),
+    _as_catalog,
+)
+os_images: Source[Listing[OSImage]] = Source(
+    "os-images", Listing[OSImage], lambda _: client().catalog.os_images(), _as_catalog
+)
 protocols: Source[Listing[Protocol]] = Source(
     "protocols", Listing[Protocol], lambda _: client().firewalls.protocols(), _as_catalog
 )
@@ -251,6 +232,16 @@ snapshots: Source[Listing[Snapshot]] = Source(
 ssh_keys: Source[Listing[SSHKey]] = Source(
     "ssh-keys", Listing[SSHKey], lambda _: client().ssh_keys.list(), _status_seconds
 )
+
+ssh_key: Source[SSHKey] = Source(
+    "ssh-key",
+    SSHKey,
+    lambda key: client().ssh_keys.get(key),
+    _as_status,
+    fallback=_listed(ssh_keys, lambda row: row.id or ""),
+)
+volumes: Source[VolumeListing] = Source("volumes", VolumeListing, lambda _: client().volumes.list(), _status_seconds)
+images: Source[Listing[Image]] = Source("images", Listing[Image], lambda _: client().images.list(), _status_seconds)
 
 scripts: Source[Listing[Script]] = Source(
     "scripts", Listing[Script], lambda _: client().scripts.list(), _status_seconds
@@ -296,12 +287,13 @@ regions: Source[Listing[Region]] = Source(
     _as_catalog,
 )
 prices: Source[Prices] = Source("prices", Prices, lambda _: client().catalog.prices(), _as_catalog)
+quote: Source[Prices] = Source("quote", Prices, _quote, _as_catalog)
 balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client().billing.balance(), _as_balance)
 
 SOURCES = (
     instances, instance, instance_firewalls, instance_billing, instance_records, hibernated, stocks, protocols,
     eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions, prices,
-    balance, ssh_keys, scripts, script,
+    balance, ssh_keys, ssh_key, scripts, script, specs, os_images, volumes, images, quote,
 )  # fmt: skip
 
 
@@ -328,6 +320,13 @@ def scripts_changed(script_id: str = "") -> None:
     scripts.forget()
     if script_id:
         script.forget(script_id)
+
+
+def ssh_keys_changed(key_id: str = "") -> None:
+    """Read SSH keys anew from now on, and the one whose page may be open."""
+    ssh_keys.forget()
+    if key_id:
+        ssh_key.forget(key_id)
 
 
 def region_names(known: Read[Listing[Region]] | None, seen: list[str]) -> list[str]:

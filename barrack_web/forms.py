@@ -31,15 +31,14 @@ class NameField(forms.CharField):
     counted = NAME_LENGTH
     # Asks for its feedback while one types.
     live = True
+    allowed = ALLOWED
+    letters = "letters, numbers, spaces, hyphens (-), underscores (_) and periods (.)"
 
     def __init__(self, *, noun: str, taken: Collection[str] = (), **kwargs: Any) -> None:
         self.noun = noun
         self.taken = frozenset(taken)
         kwargs.setdefault("label", "Name")
-        kwargs.setdefault(
-            "help_text",
-            "Letters, numbers, spaces, hyphens (-), underscores (_) and periods (.). Unique in the account.",
-        )
+        kwargs.setdefault("help_text", f"{self.letters.capitalize()}. Unique in the account.")
         super().__init__(strip=False, **kwargs)
         self.widget.attrs.update({"autocomplete": "off", "spellcheck": "false"})
 
@@ -51,18 +50,16 @@ class NameField(forms.CharField):
             raise ValidationError("Enter a name.", code="required")
         if len(value) > NAME_LENGTH:
             raise ValidationError(f"Use at most {NAME_LENGTH} characters; this has {len(value)}.", code="max_length")
-        wrong = sorted({_shown(character) for character in value if not ALLOWED.fullmatch(character)})
+        wrong = sorted({_shown(character) for character in value if not self.allowed.fullmatch(character)})
         if wrong:
-            names = ", ".join(wrong[:5])
-            raise ValidationError(
-                f"Not allowed: {names}. Use letters, numbers, spaces, hyphens (-), underscores (_) and periods (.).",
-                code="invalid",
-            )
+            raise ValidationError(f"Not allowed: {', '.join(wrong[:5])}. Use {self.letters}.", code="invalid")
         if value in self.taken:
-            article = "An" if self.noun[0] in "aeiou" else "A"
-            raise ValidationError(
-                f"{article} {self.noun} named “{value}” already exists. Choose another name.", code="taken"
-            )
+            raise ValidationError(self.said_taken(value), code="taken")
+
+    def said_taken(self, value: str) -> str:
+        """Return the sentence for a name that is in use."""
+        article = "An" if self.noun[0] in "aeiou" else "A"
+        return f"{article} {self.noun} named “{value}” already exists. Choose another name."
 
 
 class DescriptionField(forms.CharField):
@@ -132,4 +129,6 @@ def suggest_name(base: str, suffix: str, taken: Collection[str] = ()) -> str:
 def _shown(character: str) -> str:
     if character in "\r\n":
         return "a line break"
+    if character == " ":
+        return "a space"
     return f"“{character}”" if character.isprintable() else f"the invisible character U+{ord(character):04X}"

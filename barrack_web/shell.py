@@ -26,9 +26,12 @@ class Entry:
 NAVIGATION = (
     Entry("Dashboard", "home", "layout-dashboard", "home"),
     Entry("Virtual machines", "vms:list", "server-2", "vms"),
+    Entry("Deploy VM", "deploy:wizard", "rocket", "deploy"),
     Entry("Snapshots", "snapshots:list", "camera", "snapshots"),
+    Entry("SSH Keys", "security:ssh_keys", "key", "security"),
     Entry("Scripts", "scripts:list", "script", "scripts"),
     Entry("Activity", "activity:list", "activity", "activity"),
+    Entry("Credits", "credits", "coins", "credits"),
     Entry("My account", "account:account", "user-circle", "account"),
 )
 

@@ -9,6 +9,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("account/", include("apps.account.urls")),
+    path("credits/", include("apps.account.credits_urls")),
     path("activity/", include("apps.activity.urls")),
     path("vms/", include("apps.vms.urls")),
     path("snapshots/", include("apps.snapshots.urls")),

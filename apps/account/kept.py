@@ -16,6 +16,7 @@ from django.utils.encoding import force_bytes
 from apps.account.cookies import set_cookie
 from apps.account.models import User
 from barrack_web.htmx import HtmxHttpRequest
+from barrack_web.script_text import secrets_in
 
 COOKIE, PERSON_COOKIE = "kept", "person"
 SALT = "person-of-this-browser"
@@ -26,7 +27,7 @@ MOST_BYTES = 64_000
 # What a form carries beside its own fields; and secrets, which are typed anew.
 NOT_TYPED = {"csrfmiddlewaretoken", "token", "intent", "validate", "next"}
 SECRET = re.compile(r"pass(word|phrase)|secret|private|token|^(code|otp|key|pin)$", re.IGNORECASE)
-NOTICE = "You were signed out. What you typed is back; nothing was sent."
+NOTICE = "You were signed out. What you typed is back, except passwords and what looks like one; nothing was sent."
 
 
 def remember_person(request: HtmxHttpRequest, response: HttpResponseBase) -> None:
@@ -78,10 +79,16 @@ def _typed(request: HttpRequest) -> dict[str, list[str]]:
     fields = {
         name: request.POST.getlist(name)
         for name in request.POST
-        if name not in NOT_TYPED and not SECRET.search(name) and request.POST.getlist(name)
+        if name not in NOT_TYPED and not _is_secret(name, request) and request.POST.getlist(name)
     }
     size = sum(len(force_bytes(text)) for name, values in fields.items() for text in (name, *values))
     return fields if size <= MOST_BYTES else {}
+
+
+def _is_secret(name: str, request: HttpRequest) -> bool:
+    """Return whether a field holds a secret, or is a script for one VM alone that seems to hold one."""
+    script = name == "cloud_init" and any(secrets_in(text) for text in request.POST.getlist(name))
+    return script or SECRET.search(name) is not None
 
 
 def _forget(request: HttpRequest) -> None:

@@ -17,7 +17,9 @@ from barrack_web.htmx import HtmxHttpRequest, done, private, show
 
 PATIENCE_SECONDS = 1.5
 # What a form carries beside its own fields.
-ENVELOPE = {"csrfmiddlewaretoken", "token", "intent", "validate"}
+ENVELOPE = {"csrfmiddlewaretoken", "token", "intent", "validate", "seen", "next"}
+# Not part of what tells two sendings apart: a digest would be a way to guess it.
+SECRETS = {"jupyter_password"}
 
 
 @dataclass
@@ -139,7 +141,7 @@ def intent_of(kind: str) -> str:
 
 def payload(request: HtmxHttpRequest) -> dict[str, list[str]]:
     """Return what the form holds and where it was sent to, for telling the same form sent twice from another one."""
-    typed = {name: request.POST.getlist(name) for name in sorted(request.POST) if name not in ENVELOPE}
+    typed = {name: request.POST.getlist(name) for name in sorted(request.POST) if name not in ENVELOPE | SECRETS}
     return typed | {"": [request.path]}
 
 

@@ -47,6 +47,8 @@ class Kind:
     alone: bool = False
     # Whether doing it twice comes to the same as doing it once.
     repeatable: bool = True
+    # What stood in the answer alone, so that it is lost with it, and what to do then.
+    lost: str = ""
     # The states in which its target is seen because of it.
     leads_to: frozenset[str] = frozenset()
 

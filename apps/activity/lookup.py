@@ -44,8 +44,9 @@ def find(operation: Operation, *, within: float) -> str | None:
         and row.id not in operation.known_ids
         and (row.created_at is None or row.created_at >= operation.sent_at - CLOCK_SKEW)
     ]
+    alike = [name for name, other in KINDS.items() if other.makes and other.noun == kind.noun]
     taken = set(
-        Operation.objects.filter(kind=operation.kind, result_id__in=ours)
+        Operation.objects.filter(kind__in=alike, result_id__in=ours)
         .exclude(pk=operation.pk)
         .values_list("result_id", flat=True)
     )

@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -74,10 +74,11 @@ def perform(
     call: Send,
     name: str = "",
     known_ids: list[str] | None = None,
+    secrets: Sequence[str] = (),
 ) -> Outcome:
     """Send one write, once per token, and record it. Never raises BarrackError: the outcome says what to show.
 
-    The same token with another `payload` is not sent. `name` is that of what is to be made; `known_ids` bear it now.
+    Another `payload` under the same token is not sent; `known_ids` bear `name` now; `secrets` are never written down.
     """
     nonce = read_token(token, request.user.pk, kind, target.id)
     if nonce is None:
@@ -102,7 +103,7 @@ def perform(
     doubtful = _doubtful(operation)
     if doubtful is not None or not _is_first(operation):
         return wait_for_first(nonce, payload) or Outcome(None, _under_way(operation, doubtful))
-    return _send(operation, call)
+    return _send(operation, call, secrets)
 
 
 def _doubtful(attempt: Operation) -> Operation | None:
@@ -129,7 +130,7 @@ def _is_first(operation: Operation) -> bool:
     return True
 
 
-def _send(operation: Operation, call: Send) -> Outcome:
+def _send(operation: Operation, call: Send, secrets: Sequence[str]) -> Outcome:
     """Make the call and, if need be, the look-up; no transaction is open, so that a slow API holds no lock."""
     began = time.monotonic()
     end = began + seconds_left()
@@ -147,9 +148,23 @@ def _send(operation: Operation, call: Send) -> Outcome:
         operation.state = State.UNKNOWN
         raise
     finally:
+        operation.alert = _without(secrets, operation.alert)
         operation.duration_ms = round((time.monotonic() - began) * 1000)
         close(operation)
     return Outcome(operation, operation.shown_alert)
+
+
+def _without(secrets: Sequence[str], alert: dict[str, Any]) -> dict[str, Any]:
+    """Return the alert without the secrets that the API has repeated in it."""
+
+    def clean(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: clean(part) for name, part in value.items()}
+        for secret in secrets if isinstance(value, str) else ():
+            value = value.replace(secret, "•••")
+        return value
+
+    return {name: clean(value) for name, value in alert.items()}
 
 
 def _take_note(operation: Operation, error: BarrackError, end: float) -> None:
@@ -172,6 +187,7 @@ def _take_note(operation: Operation, error: BarrackError, end: float) -> None:
         noun=kind.noun,
         effect=kind.effect,
         doubt=kind.doubt,
+        lost=kind.lost,
         repeatable=kind.repeatable,
         minutes=round(settings.LOOK_FOR_SECONDS / 60),
         link=operation.get_absolute_url(),

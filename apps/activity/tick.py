@@ -3,6 +3,7 @@
 import logging
 
 from django.contrib.sessions.backends.db import SessionStore
+from django.dispatch import Signal
 
 from apps.activity import observe
 from apps.activity.closing import take_over_abandoned
@@ -10,6 +11,9 @@ from apps.activity.kinds import KINDS
 from apps.activity.leases import lease
 from apps.activity.lookup import settle
 from apps.activity.models import Operation, State
+
+# Sent once in each pass, for what other apps have to tidy up.
+ticking = Signal()
 
 log = logging.getLogger("barrack.tick")
 
@@ -33,4 +37,5 @@ def tick() -> int:
         observe.look_around()
         # Also what was kept for visitors who never came back; nothing else deletes it.
         SessionStore.clear_expired()
+        ticking.send(None)
         return closed

@@ -5,9 +5,9 @@ from typing import Any
 
 from django import forms
 
-from apps.snapshots.rules import Money
 from barrack_web.client import Instance, Listing, Snapshot, UserInstance
 from barrack_web.forms import BarrackForm, DescriptionField, NameField, SelectWithReasons, suggest_name
+from barrack_web.funds import Money
 
 
 class RestoreForm(BarrackForm):

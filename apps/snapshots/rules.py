@@ -1,7 +1,6 @@
 """What may be done with a snapshot, what it costs, and why not."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
@@ -10,9 +9,8 @@ from apps.activity.models import Operation, State
 from barrack_web import clock
 from barrack_web.alerts import Alert
 from barrack_web.cached import Read
-from barrack_web.client import BalanceSheet, Instance, Listing, Prices, Snapshot
+from barrack_web.client import Instance, Listing, Prices, Snapshot
 from barrack_web.htmx import HtmxHttpRequest
-from barrack_web.templatetags.ui import money
 
 # A restore that took longer than this is no longer waited for before its snapshot may be deleted.
 RESTORE_WATCHED = timedelta(hours=6)
@@ -122,33 +120,3 @@ def running_restore(snapshot_id: str, instances: Read[Listing[Instance]] | None)
         if operation.open or operation.result_id in moving:
             return operation.name
     return ""
-
-
-@dataclass(frozen=True)
-class Money:
-    """The balance, beside what one hour costs."""
-
-    balance: BalanceSheet | None
-    hour: Decimal | None
-
-    @property
-    def currency(self) -> str:
-        primary = self.balance.primary if self.balance else None
-        return primary.currency if primary else "USD"
-
-    def shortfall(self, what: str) -> Alert | None:
-        """Return the alert when the balance is empty or does not last an hour; None when it does or is not known."""
-        primary = self.balance.primary if self.balance else None
-        if primary is None or (primary.amount > 0 and (self.hour is None or primary.amount >= self.hour)):
-            return None
-        price = f"{what} costs {money(self.hour, self.currency)} / h and the" if self.hour else "The"
-        return Alert(
-            title="Insufficient Credits",
-            text=f"{price} balance is {money(primary.amount, primary.currency)}. Nothing was sent.",
-            todo="Add credits to the Barrack account, then send the form again; it keeps what you typed.",
-        )
-
-
-def money_for(balance: Read[BalanceSheet] | None, hour: Decimal | None) -> Money:
-    """Return the balance, if it could be read, beside the price of one hour."""
-    return Money(balance.value if balance else None, hour)

@@ -14,10 +14,10 @@ from apps.snapshots import rules
 from barrack_web import alerts, cloud
 from barrack_web.cached import Pending, Read
 from barrack_web.client import BarrackError, Listing, Prices, Snapshot, SnapshotImages, UserInstance
-from barrack_web.cloud import Records
 from barrack_web.htmx import HtmxHttpRequest, show
 from barrack_web.lists import ListQuery, Sort, matches, page_of, sort_options, tag_of, tags, unchanged
 from barrack_web.polling import poll_seconds
+from barrack_web.records import Records
 
 SORTS: dict[str, Sort[Snapshot]] = {
     "newest": Sort("Newest first", lambda row: row.created_at, reverse=True),

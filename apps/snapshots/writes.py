@@ -11,6 +11,7 @@ from apps.activity.perform import Target
 from apps.snapshots import rules
 from apps.snapshots.forms import CreateForm, DeleteForm, ImageForm, RestoreForm
 from barrack_web import cloud
+from barrack_web.funds import money_for
 from barrack_web.htmx import HtmxHttpRequest
 
 
@@ -27,7 +28,7 @@ def restore(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
     wait = patience(request)
     read, rows = found.get(wait), instances.get(wait)
     snapshot = read.value
-    money = rules.money_for(balance.or_none(), rules.vm_hourly(snapshot, prices.or_none(), cloud.currency()))
+    money = money_for(balance.or_none(), rules.vm_hourly(snapshot, prices.or_none(), cloud.currency()))
     taken = rules.vm_names(rows.value)
     form = RestoreForm(request.POST or None, initial=kept(request), snapshot=snapshot, taken=taken, money=money)
     dialog = Dialog(
@@ -74,7 +75,7 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
         instances=vms.value,
         region=region,
         taken={row.snapshot_name for row in listed.value},
-        money=rules.money_for(balance.or_none(), None),
+        money=money_for(balance.or_none(), None),
     )
     dialog = Dialog(
         request,

@@ -15,7 +15,6 @@ from apps.activity.dialogs import patience, stale_alert
 from apps.activity.kinds import KINDS
 from apps.activity.many import MOST, Action, Result, carry_out, chosen, was_sent
 from apps.activity.tokens import new_token
-from apps.vms.costs import Cost, cost_of, hibernated_hourly
 from apps.vms.forms import needs_name
 from apps.vms.inventory import inventory_of
 from apps.vms.power import CALLS
@@ -25,6 +24,7 @@ from barrack_web import cloud
 from barrack_web.alerts import Alert
 from barrack_web.cached import Read
 from barrack_web.client import Instance, Listing, Prices
+from barrack_web.costs import Cost, cost_of, hibernated_hourly
 from barrack_web.htmx import HtmxHttpRequest, show
 
 # The actions for several at once, with the words on their buttons.

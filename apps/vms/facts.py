@@ -13,7 +13,6 @@ from apps.activity.models import Event, Operation
 from apps.activity.perform import printable
 from apps.vms import connect
 from apps.vms.buttons import Button, address, buttons_of
-from apps.vms.costs import Cost, cost_of
 from apps.vms.states import KNOWN
 from barrack_web import clock, cloud
 from barrack_web.cached import OPTIONAL_SECONDS, Pending, Read
@@ -30,7 +29,9 @@ from barrack_web.client import (
     UserInstance,
     VMSecurityRule,
 )
+from barrack_web.costs import Cost, cost_of
 from barrack_web.htmx import HtmxHttpRequest
+from barrack_web.records import Records
 from barrack_web.rule_form import describe
 
 # A VM is new for so long: its page shows what comes next.
@@ -221,7 +222,7 @@ def gone(instance_id: str) -> dict[str, Any]:
     return {"instance_id": instance_id, "name": name, "events": events}
 
 
-def newest(records: cloud.Records) -> list[BillingRecord]:
+def newest(records: Records) -> list[BillingRecord]:
     """Return the last billing records, newest first; the one that is still running comes before all others."""
     return sorted(records.records, key=_running_then_newest, reverse=True)[:MOST_RECORDS]
 

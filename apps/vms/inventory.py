@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from threading import Lock
 
-from apps.vms.costs import Cost, cost_of
-from apps.vms.states import FULL_RATE_STATES
 from barrack_web.cached import Read
 from barrack_web.client import Instance, Listing, Prices
+from barrack_web.costs import FULL_RATE_STATES, Cost, cost_of
 from barrack_web.lists import Sort
 
 # Versions of the data that are kept: of now, and the one before for those who are late.

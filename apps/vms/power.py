@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from apps.account.roles import Can, can
 from apps.activity.dialogs import Dialog, finished, patience, sent_before, stale_alert
 from apps.activity.perform import Outcome, Target
-from apps.vms.costs import Cost, choices, cost_of, hibernated_hourly
+from apps.vms.costs import choices
 from apps.vms.facts import snapshots_of
 from apps.vms.forms import ConfirmForm, DeleteForm
 from apps.vms.states import ACTIONS, label_of, under_way, why_not
@@ -19,6 +19,7 @@ from barrack_web import cloud
 from barrack_web.alerts import NO_STOCK, Alert
 from barrack_web.cached import Pending
 from barrack_web.client import BarrackError, Client, GPUStock, Instance, Listing
+from barrack_web.costs import Cost, cost_of, hibernated_hourly
 from barrack_web.htmx import HtmxHttpRequest
 
 # What a dialog says beside the VM and its cost.

@@ -10,8 +10,6 @@ from barrack_web.client import INSTANCE_IN_TRANSITION, Instance
 
 FULL_RATE: Final = "Full rate (per-minute billing)"
 NO_ADDITIONAL: Final = "No additional charge"
-# In these a VM costs its full price; source: user documentation.
-FULL_RATE_STATES: Final = frozenset({"ACTIVE", "SHUTOFF"})
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from barrack_web.client import BarrackError, BillingRecord, Instance, Listing, M
 from barrack_web.htmx import HtmxHttpRequest, show
 from barrack_web.lists import page_of, sort_options, tag_of, tags, unchanged
 from barrack_web.polling import poll_seconds
+from barrack_web.records import Records
 
 # Rows of the table on one page; cards are as many as on every other list.
 TABLE_ROWS = 25
@@ -125,13 +126,13 @@ def details(request: HtmxHttpRequest, instance_id: str) -> HttpResponse:
     return show(request, "vms/details.html", context, part="state", tag=tag)
 
 
-def _page_of_records(request: HtmxHttpRequest, records: Read[cloud.Records] | None) -> Page[BillingRecord] | None:
+def _page_of_records(request: HtmxHttpRequest, records: Read[Records] | None) -> Page[BillingRecord] | None:
     """Return the records of the page that the address names, newest first."""
     rows = sorted(records.value.records, key=lambda row: row.start_time, reverse=True) if records else []
     return page_of(rows, request.GET.get("page", "1")[:6], size=TABLE_ROWS) if rows else None
 
 
-def _records_or_none(bill: Any) -> Read[cloud.Records] | None:
+def _records_or_none(bill: Any) -> Read[Records] | None:
     """Return what the billing tab is about, waited for in full; None on the other tab, or when it cannot be read."""
     try:
         return bill.get() if bill else None

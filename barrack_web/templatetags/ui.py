@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 from pathlib import Path
@@ -132,6 +132,25 @@ def when_full(moment: datetime | None) -> str | SafeString:
     )
 
 
+@register.filter
+def duration(span: timedelta | None) -> str:
+    """Return a length of time in its two largest units: "3 days 4 hours", "5 hours 12 min", "12 min"."""
+    if span is None:
+        return NOTHING
+    if span > timedelta(days=365):
+        return "over a year"
+    if span < timedelta(minutes=1):
+        return "under a minute"
+    hours, minutes = divmod(span.seconds // 60, 60)
+    parts = [_counted(span.days, "day"), _counted(hours, "hour"), f"{minutes} min" if minutes else ""]
+    first = next(place for place, part in enumerate(parts) if part)
+    return " ".join(part for part in parts[first : first + 2] if part)
+
+
+def _counted(number: int, unit: str) -> str:
+    return f"{number} {unit}{'' if number == 1 else 's'}" if number else ""
+
+
 @register.inclusion_tag("components/badge.html")
 def badge(status: str) -> dict[str, str]:
     """Return the badge of a resource's state: a dot and its word; a known one capitalised, another as it was sent."""
@@ -198,7 +217,7 @@ def in_room(match: Any, namespace: str) -> bool:
     """Return whether the page belongs to a part of the navigation; sign-in's own pages belong to the account."""
     if not match:
         return False
-    if namespace == "home":
-        return bool(match.url_name == "home")
-    own = str(match.namespace)
-    return own == namespace or (namespace == "account" and not own and match.route.startswith("account/"))
+    if match.namespace:
+        return bool(match.namespace == namespace)
+    # The dashboard and the credits are parts of one page.
+    return bool(match.url_name == namespace or (namespace == "account" and match.route.startswith("account/")))

@@ -83,7 +83,9 @@ def open_page(chromium: Browser, portal: str) -> Iterator[Callable[..., Page]]:
             context.close()
         except Error as error:
             complaints.append(str(error))
-    # Chromium reports every answer of 4xx and 5xx as an error of the console; tests of errors expect those.
+    # Chromium reports every answer of 4xx and 5xx as an error of the console, which tests of errors expect; htmx also a
+    # poll that gives way to what somebody does.
     expected = ("Failed to load resource", "Response Status Error Code", "htmx:sendError", "htmx:afterRequest")
+    expected += ("htmx:sendAbort",)
     real = [text for text in complaints if not text.startswith(expected)]
     assert not real, f"the console complained: {real}"

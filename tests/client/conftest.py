@@ -124,6 +124,13 @@ def client(server: SocketServer) -> Iterator[Client]:
         yield client
 
 
+@pytest.fixture(scope="module")
+def calm(server: SocketServer) -> Iterator[Client]:
+    """Another client of that server, for answers that come at once: a busy machine must not make them late."""
+    with client_of(server.url, limit=5) as client:
+        yield client
+
+
 def read(client: Client) -> object:
     return client.catalog.regions()
 

@@ -89,14 +89,14 @@ def test_it_knows_whether_a_connection_was_reset_before_anything_was_sent(
 
 
 @pytest.mark.parametrize(("name", "answer"), ODD, ids=[name for name, _ in ODD])
-def test_it_takes_an_answer_that_is_only_odd(server: SocketServer, client: Client, name: str, answer: bytes) -> None:
+def test_it_takes_an_answer_that_is_only_odd(server: SocketServer, calm: Client, name: str, answer: bytes) -> None:
     server.plays(sends(answer))
-    assert [row.name for row in client.catalog.regions()] == ["US-1"]
+    assert [row.name for row in calm.catalog.regions()] == ["US-1"]
     assert len(server.requests) == 1
 
 
 @pytest.mark.parametrize("status", range(400, 600))
-def test_it_sorts_every_status(server: SocketServer, client: Client, status: int) -> None:
+def test_it_sorts_every_status(server: SocketServer, client: Client, calm: Client, status: int) -> None:
     server.plays(sends(http(status, ENVELOPE)))
     refused = failure(client, read)
     assert type(refused) is (KINDS.get(status, Refused) if status < 500 else Broken)
@@ -104,7 +104,7 @@ def test_it_sorts_every_status(server: SocketServer, client: Client, status: int
     assert (refused.message, refused.code, refused.retry_after) == ("Said the API", "SOME_CODE", None)
     assert len(server.requests) == (2 if status in PASSING else 1)
     server.requests.clear()
-    lost = failure(client, restore)
+    lost = failure(calm, restore)
     assert type(lost) is (NoStock if status == 503 else type(refused))
     assert (lost.status, lost.may_have_happened) == (status, status >= 500 and status != 503)
     assert len(server.requests) == 1
@@ -114,22 +114,20 @@ def test_it_sorts_every_status(server: SocketServer, client: Client, status: int
     "content", [b"", b" ", HTML, b'{"half', b"[]", b"\xff", b"[" * 100_000], ids=lambda b: repr(b[:9])
 )
 @pytest.mark.parametrize("status", [400, 401, 404, 409, 418, 422, 429, 499, 500, 501, 502, 503, 504, 599])
-def test_it_sorts_a_status_without_an_envelope(
-    server: SocketServer, client: Client, status: int, content: bytes
-) -> None:
+def test_it_sorts_a_status_without_an_envelope(server: SocketServer, calm: Client, status: int, content: bytes) -> None:
     server.plays(sends(http(status, content)))
-    error = failure(client, restore)
+    error = failure(calm, restore)
     assert type(error) is (KINDS.get(status, Refused) if status < 500 else Broken)
     assert (error.status, error.may_have_happened, error.from_api) == (status, status >= 500, False)
     assert len(server.requests) == 1
 
 
-def test_it_survives_problems_nested_as_deep_as_json_can_be_read(server: SocketServer, client: Client) -> None:
+def test_it_survives_problems_nested_as_deep_as_json_can_be_read(server: SocketServer, calm: Client) -> None:
     # Just below the depth at which decoding itself fails, there is hardly any stack left for what looks at the result.
     for depth in range(900, 1000, 2):
         details = b'{"name": ' + b'{"message": ' * depth + b"1" + b"}" * depth + b"}"
         server.plays(sends(http(422, b'{"success": false, "details": ' + details + b"}")))
-        assert failure(client, restore).fields == {}
+        assert failure(calm, restore).fields == {}
 
 
 def in_90_seconds() -> str:

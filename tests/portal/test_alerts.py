@@ -95,6 +95,9 @@ def test_it_calls_a_lack_of_credit_by_its_documented_name() -> None:
     alert = alerts.for_error(NoCredit("no money"), writing=True)
     assert alert.title == "Insufficient Credits"
     assert "nothing is charged" in alert.text
+    # and leads to the credits beside the form, which keeps what was typed
+    assert (alert.link, alert.link_text, alert.new_tab) == ("/credits/", "Add credits", True)
+    assert "it keeps what you typed" in alert.todo
 
 
 @pytest.mark.parametrize(("kind", "status"), [(TimedOut, 504), (Broken, 502), (BarrackError, 503)])

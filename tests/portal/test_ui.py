@@ -44,7 +44,9 @@ def test_it_writes_money_with_sign_amount_and_as_many_decimals_as_it_needs(
 
 
 def test_it_writes_a_dash_for_what_is_not_known() -> None:
-    assert [ui.money(None), ui.rate(None), ui.size(None), ui.when(None), ui.when_full(None)] == ["–"] * 5
+    assert [ui.money(None), ui.rate(None), ui.size(None), ui.when(None), ui.when_full(None), ui.duration(None)] == [
+        "–"
+    ] * 6
 
 
 def test_it_writes_a_price_per_minute_with_the_decimals_of_the_api() -> None:
@@ -83,6 +85,29 @@ def test_it_writes_a_time_with_its_zone_and_the_full_time_on_hover() -> None:
 def test_it_writes_a_time_of_another_zone_in_utc() -> None:
     moment = datetime(2026, 3, 5, 1, 0, tzinfo=timezone(timedelta(hours=5, minutes=30)))
     assert "4 Mar 2026, 19:30 UTC" in ui.when(moment)
+
+
+@pytest.mark.parametrize(
+    ("span", "shown"),
+    [
+        ({}, "under a minute"),
+        ({"hours": -5}, "under a minute"),
+        ({"seconds": 59}, "under a minute"),
+        ({"seconds": 60}, "1 min"),
+        ({"minutes": 59, "seconds": 59}, "59 min"),
+        ({"hours": 1}, "1 hour"),
+        ({"hours": 5, "minutes": 12}, "5 hours 12 min"),
+        ({"hours": 23, "minutes": 59, "seconds": 59}, "23 hours 59 min"),
+        ({"days": 1}, "1 day"),
+        ({"days": 1, "minutes": 59}, "1 day"),
+        ({"days": 3, "hours": 4, "minutes": 5}, "3 days 4 hours"),
+        ({"days": 365}, "365 days"),
+        ({"days": 365, "seconds": 1}, "over a year"),
+        ({"days": 999_999_999}, "over a year"),
+    ],
+)
+def test_it_writes_a_length_of_time_in_its_two_largest_units(span: dict[str, int], shown: str) -> None:
+    assert drawn("{{ span|duration }}", span=timedelta(**span)) == shown
 
 
 @pytest.mark.parametrize(
@@ -157,3 +182,9 @@ def test_it_shows_few_page_numbers_of_many() -> None:
 def test_it_marks_my_account_on_each_of_its_pages(viewer: Client, path: str) -> None:
     page = viewer.get(path).content.decode()
     assert re.search(r'<a href="/account/"[^>]* aria-current="page"', page)
+
+
+@pytest.mark.parametrize("path", ["/", "/credits/", "/vms/", "/activity/"])
+def test_it_marks_one_part_of_the_navigation(viewer: Client, path: str) -> None:
+    navigation = viewer.get(path).content.decode().partition('aria-label="Main"')[2].partition("</nav>")[0]
+    assert re.findall(r'<a href="([^"]*)"[^>]* aria-current="page"', navigation) == [path]

@@ -57,17 +57,17 @@ def test_it_is_asked_for_afterwards_when_the_api_is_slow(viewer: Client, sandbox
 
 @pytest.mark.parametrize("kind", ["hang", "refuse", "html", "invalid_json", "truncate", "close"])
 def test_it_says_so_when_it_cannot_be_read(viewer: Client, sandbox: Sandbox, kind: str) -> None:
-    # given an API that is down, then it says "No balance" and does not ask for ever
+    # given an API that is down, then it says "Balance unknown" and does not ask for ever
     sandbox.faults.arm("get_credit_balance", kind, times=None)
     response = viewer.get(URL, headers=HTMX)
-    assert (response.status_code, text_of(response)) == (200, "No balance")
+    assert (response.status_code, text_of(response)) == (200, "Balance unknown")
     assert ASKS_AGAIN not in response.content.decode()
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 500, 503])
 def test_it_says_so_when_the_api_refuses(viewer: Client, sandbox: Sandbox, status: int) -> None:
     sandbox.faults.arm("get_credit_balance", "status", status=status, times=None)
-    assert text_of(viewer.get(URL, headers=HTMX)) == "No balance"
+    assert text_of(viewer.get(URL, headers=HTMX)) == "Balance unknown"
     assert viewer.get("/account/").status_code == 200
 
 
@@ -95,7 +95,7 @@ def test_it_shows_the_older_balance_as_old(viewer: Client, sandbox: Sandbox) -> 
 def test_it_never_takes_an_unknown_balance_for_zero(viewer: Client, sandbox: Sandbox, data: Any) -> None:
     body = {"success": True, "data": data}
     sandbox.faults.arm("get_credit_balance", "status", status=200, body=body, times=None)
-    assert text_of(viewer.get(URL, headers=HTMX)) == "No balance"
+    assert text_of(viewer.get(URL, headers=HTMX)) == "Balance unknown"
 
 
 def test_it_asks_the_api_once_for_many_looks(viewer: Client, admin: Client, sandbox: Sandbox, settings: Any) -> None:

@@ -249,7 +249,7 @@ def test_it_needs_a_complete_billing_profile(
     assert "disabled" in submit_button(operator.get(URL, headers=HTMX))
 
 
-@pytest.mark.feature("SNAP-15")
+@pytest.mark.feature("SNAP-15", "NAV-24")
 @pytest.mark.parametrize(("balance", "enough"), [("0", False), ("-0.01", False), ("0.50", True)])
 def test_it_needs_credits(operator: Client, sandbox: Sandbox, balance: str, enough: bool) -> None:
     sandbox.world.balances["USD"] = Decimal(balance)
@@ -261,6 +261,7 @@ def test_it_needs_credits(operator: Client, sandbox: Sandbox, balance: str, enou
     assert response.status_code == 422
     assert alert(response).startswith("Insufficient Credits The balance is ")
     assert "Nothing was sent." in alert(response)
+    assert '<a href="/credits/" target="_blank" rel="noopener">Add credits' in body(response)
     assert typed(response) == "nightly"
 
 

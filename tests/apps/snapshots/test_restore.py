@@ -420,7 +420,7 @@ def test_it_says_that_gpus_are_out_of_stock(operator: Client, sandbox: Sandbox) 
     assert vms(sandbox) == []
 
 
-@pytest.mark.feature("SNAP-28")
+@pytest.mark.feature("SNAP-28", "NAV-24")
 @pytest.mark.parametrize(("balance", "enough"), [("4.49", False), ("0", False), ("-3", False), ("4.60", True)])
 def test_it_needs_credits_for_an_hour_of_the_new_vm(
     operator: Client, sandbox: Sandbox, balance: str, enough: bool
@@ -434,6 +434,7 @@ def test_it_needs_credits_for_an_hour_of_the_new_vm(
         return
     assert response.status_code == 422
     assert alert(response).startswith("Insufficient Credits A new H100-PCIe-80GB VM costs $4.50 / h and the balance is")
+    assert '<a href="/credits/" target="_blank" rel="noopener">Add credits' in body(response)
     assert typed(response) == "kept"
 
 

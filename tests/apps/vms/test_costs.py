@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
-from apps.vms.costs import Cost, choices, cost_of, hibernated_hourly
+from apps.vms.costs import choices
 from apps.vms.states import KNOWN
 from barrack_web.cached import Read
 from barrack_web.client import INSTANCE_IN_TRANSITION, Instance, InstanceBilling, Price, Prices
+from barrack_web.costs import Cost, burning, cost_of, hibernated_hourly
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 H100 = {"USD": Decimal("2.25"), "EUR": Decimal("2.05"), "INR": Decimal(195)}
@@ -181,6 +182,33 @@ def test_it_does_not_take_the_price_of_a_running_vm_for_the_reduced_one() -> Non
 def test_it_knows_no_reduced_rate_in_another_currency() -> None:
     cost = cost_of(vm(status="HIBERNATED"), listed(), "GBP")
     assert (cost.basis, cost.hourly, cost.minute) == ("reduced", None, None)
+
+
+# -- all of them together
+
+
+@pytest.mark.parametrize(
+    ("vms", "prices", "total"),
+    [
+        ([], None, "0"),
+        # two GPUs each while it runs or is stopped, a cent while it is hibernated, nothing while it changes
+        (["ACTIVE", "SHUTOFF", "HIBERNATED", "STARTING", "ERROR", "DELETED"], listed(), "9.01"),
+        (["HIBERNATED", "DELETED", "STARTING", "不明"], None, "0.01"),
+        (["ACTIVE"], None, None),
+        (["ACTIVE"], listed({}), None),
+        # a cent is not what the others cost
+        (["SHUTOFF", "HIBERNATED", "DELETED"], None, None),
+    ],
+)
+def test_it_adds_up_what_all_vms_cost_now(vms: list[str], prices: Read[Prices] | None, total: str | None) -> None:
+    found = burning([vm(status=status) for status in vms], prices, "USD")
+    assert found == (None if total is None else Decimal(total))
+
+
+def test_it_adds_up_what_is_known_when_some_prices_are_not() -> None:
+    vms = [vm(), vm(gpu_type="Z9"), vm(gpu_type="Z9", billing=told("3.21"))]
+    assert burning(vms, listed(), "USD") == Decimal("7.71")
+    assert burning(vms, listed(), "GBP") is None
 
 
 # -- ways to pause it

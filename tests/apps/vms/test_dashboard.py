@@ -478,13 +478,11 @@ def test_it_leads_an_empty_account_to_its_first_vm(admin: Client, sandbox: Sandb
 
 
 @pytest.mark.feature("DASH-23")
-def test_its_first_steps_stand_without_the_page_to_deploy(viewer: Client, sandbox: Sandbox) -> None:
+def test_its_first_step_is_to_deploy_for_those_who_may(viewer: Client, operator: Client, sandbox: Sandbox) -> None:
     sandbox.reset("empty")
-    part = section(home(viewer, ""), "details")
-    if where := _address("deploy:wizard"):
-        assert leads_to(part, "Deploy VM") == where
-    else:
-        assert is_off(part, "Deploy VM").startswith("This portal has no page for it yet")
+    assert leads_to(section(home(operator, ""), "details"), "Deploy VM") == "/deploy/"
+    reason = is_off(section(home(viewer, ""), "details"), "Deploy VM")
+    assert reason.startswith("Only an operator or an admin can deploy VMs")
 
 
 # -- roles and methods

@@ -74,7 +74,7 @@ def test_it_is_whole_when_only_its_side_services_fail(viewer: Client, sandbox: S
     page = viewer.get(URL)
     assert page.status_code == 200
     assert len(rows(viewer)) == 18
-    assert "No balance" in text_of(page)
+    assert "Balance unknown" in text_of(page)
     for region in ("CANADA-1", "NORWAY-1", "US-1"):
         assert f'<option value="{region}">' in page.content.decode()
 
