@@ -14,6 +14,7 @@ urlpatterns = [
     path("vms/", include("apps.vms.urls")),
     path("snapshots/", include("apps.snapshots.urls")),
     path("scripts/", include("apps.scripts.urls")),
+    path("", include("apps.security.urls")),
 ]
 
 handler400 = "barrack_web.errors.bad_request"
