@@ -5,9 +5,10 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 PIP := $(VENV)/bin/pip --disable-pip-version-check -qq
 JOBS ?= auto
+DRAFTS ?= 1000
 POSTGRES ?= postgresql://postgres@127.0.0.1/postgres
 
-.PHONY: demo test test-postgres lint format features bench screenshots lock clean
+.PHONY: demo test test-postgres lint format features bench chaos screenshots lock clean
 
 demo: $(VENV)/.runtime  ## the whole portal on a simulated cloud: make demo PORT=8000
 	@$(RUN) manage.py demo --port $(PORT)
@@ -37,6 +38,9 @@ features: $(VENV)/.dev  ## which rows of docs/features.toml have a passing test
 
 bench: $(VENV)/.dev  ## how fast it is, as ratios taken in one run
 	$(RUN) tests/load/bench.py
+
+chaos: $(VENV)/.dev  ## that one draft becomes one VM, whatever breaks: make chaos DRAFTS=1000
+	$(RUN) tests/load/chaos.py $(DRAFTS)
 
 screenshots: $(VENV)/.dev  ## renew docs/screenshots/
 	$(RUN) -m pytest tests/browser/screenshots.py -q

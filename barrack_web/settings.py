@@ -112,6 +112,7 @@ INSTALLED_APPS = [
     "apps.vms",
     "apps.snapshots",
     "apps.scripts",
+    "apps.deploy",
     "apps.security",
 ]
 MIDDLEWARE = [

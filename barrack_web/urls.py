@@ -12,6 +12,7 @@ urlpatterns = [
     path("credits/", include("apps.account.credits_urls")),
     path("activity/", include("apps.activity.urls")),
     path("vms/", include("apps.vms.urls")),
+    path("deploy/", include("apps.deploy.urls")),
     path("snapshots/", include("apps.snapshots.urls")),
     path("scripts/", include("apps.scripts.urls")),
     path("", include("apps.security.urls")),

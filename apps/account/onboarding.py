@@ -2,11 +2,11 @@
 
 import time
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TypeVar
 
 from django.urls import reverse
 
+from apps.account.credits import smallest_purchase
 from apps.account.gates import with_way_back
 from apps.account.models import BillingProfile, User
 from apps.account.roles import ROLES_THAT_CAN, Can, Role, why_not
@@ -16,8 +16,6 @@ from barrack_web.client import BalanceSheet, Instance, Listing, SSHKey
 from barrack_web.templatetags.ui import money
 
 T = TypeVar("T")
-# Barrack's smallest purchase in each currency (source: user documentation).
-SMALLEST_PURCHASE = {"USD": Decimal(5), "EUR": Decimal(5), "INR": Decimal(100)}
 # How long the page waits for what it ticks, in all; what comes later counts as not known.
 WAIT_SECONDS = 2.0
 NOT_KNOWN = "Barrack gave no answer that could be used, so this cannot be told now."
@@ -53,7 +51,7 @@ def steps(person: User) -> list[Step]:
     pending = cloud.balance.begin(), cloud.ssh_keys.begin(), cloud.instances.begin()
     end = time.monotonic() + WAIT_SECONDS
     balance, keys, instances = (_known(pending[0], end), _known(pending[1], end), _known(pending[2], end))
-    return [_account(person), _profile(person), _credits(balance), _key(keys), _vm(instances)]
+    return [_account(person), _profile(person), _credits(balance), _key(keys), _vm(person, instances)]
 
 
 def _known(pending: Pending[T], end: float) -> T | None:
@@ -90,15 +88,16 @@ def _profile(person: User) -> Step:
 
 
 def _credits(balance: BalanceSheet | None) -> Step:
-    least = " / ".join(f"{currency} {money(amount, currency)}" for currency, amount in SMALLEST_PURCHASE.items())
     primary = balance.primary if balance else None
     return Step(
         title="Credits",
-        text=f"VMs, volumes and snapshots are paid from credits. Smallest purchase: {least}. "
+        text=f"VMs, volumes and snapshots are paid from credits. Smallest purchase: {smallest_purchase()}. "
         "This portal takes no payment: credits are bought in the Barrack account itself.",
         done=primary.amount > 0 if primary else None,
         finding=f"The balance is {money(primary.amount, primary.currency)}." if primary else NOT_KNOWN,
         who=OUTSIDE,
+        url=with_way_back(reverse("credits"), reverse("account:onboarding")),
+        action="Credits",
     )
 
 
@@ -107,27 +106,29 @@ def _key(keys: Listing[SSHKey] | None) -> Step:
     return Step(
         title="SSH key",
         text="A VM is reached by SSH with a key. Create a pair, whose private half is shown once, or import the public "
-        "key that you have. This portal has no page for keys yet: do it in the Barrack account itself.",
+        "key that you have.",
         done=done,
         finding=finding,
-        who=OUTSIDE,
+        who=_roles(Can.EDIT_KEY),
+        url=reverse("security:ssh_keys"),
+        action="SSH Keys",
     )
 
 
-def _vm(instances: Listing[Instance] | None) -> Step:
+def _vm(person: User, instances: Listing[Instance] | None) -> Step:
     there = sum(row.state != "DELETED" for row in instances) if instances else 0
     done, finding = _counted(instances, there, "VM", "VMs")
-    page = ("vms:list", "Virtual machines") if done else ("snapshots:list", "Snapshots")
+    page = ("vms:list", "Virtual machines") if done else ("deploy:wizard", "Deploy VM")
     return Step(
         title="First VM",
-        text="A VM is billed by the minute, also while it is stopped. "
-        "In this portal one is made by restoring a snapshot. What comes next (connecting by SSH, firewall rules, "
-        "volumes, snapshots) stands on the VM's own page.",
+        text="Choose a GPU, a region and a key. A VM is billed by the minute, also while it is stopped. "
+        "What comes next (connecting by SSH, firewall rules, volumes, snapshots) stands on the VM's own page.",
         done=done,
         finding=finding,
-        who=_roles(Can.RESTORE_SNAPSHOT),
+        who=_roles(Can.DEPLOY_VM),
         url=reverse(page[0]),
         action=page[1],
+        off="" if done or person.can(Can.DEPLOY_VM) else why_not(person.role, Can.DEPLOY_VM),
     )
 
 

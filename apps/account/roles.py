@@ -24,6 +24,7 @@ class Can(StrEnum):
 
     READ = "read everything but secrets"
     EDIT_BILLING_PROFILE = "edit the billing profile"
+    DEPLOY_VM = "deploy VMs"
     OPERATE_VM = "start, stop, reboot, hibernate and restore VMs"
     EDIT_VM_NETWORK = "change public IPs and security rules"
     DELETE_VM = "delete VMs"
@@ -33,6 +34,8 @@ class Can(StrEnum):
     DELETE_SNAPSHOT = "delete snapshots"
     EDIT_SCRIPT = "create and edit scripts"
     DELETE_SCRIPT = "delete scripts"
+    EDIT_KEY = "create and import SSH keys"
+    DELETE_KEY = "delete SSH keys"
     MANAGE_MEMBERS = "manage members and sign-in rules"
     EXPORT_ACTIVITY = "export the activity"
 
@@ -40,6 +43,7 @@ class Can(StrEnum):
 ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
     Can.READ: frozenset(Role),
     Can.EDIT_BILLING_PROFILE: frozenset({Role.BILLING, Role.ADMIN}),
+    Can.DEPLOY_VM: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.OPERATE_VM: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.EDIT_VM_NETWORK: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.DELETE_VM: frozenset({Role.ADMIN}),
@@ -49,6 +53,8 @@ ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
     Can.DELETE_SNAPSHOT: frozenset({Role.ADMIN}),
     Can.EDIT_SCRIPT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.DELETE_SCRIPT: frozenset({Role.ADMIN}),
+    Can.EDIT_KEY: frozenset({Role.OPERATOR, Role.ADMIN}),
+    Can.DELETE_KEY: frozenset({Role.ADMIN}),
     Can.MANAGE_MEMBERS: frozenset({Role.ADMIN}),
     Can.EXPORT_ACTIVITY: frozenset({Role.ADMIN}),
 }

@@ -1,5 +1,6 @@
 """Every kind of operation, and the words for every action of the trail."""
 
+from apps.activity.key_kinds import KEY_KINDS
 from apps.activity.kind import Kind, Row
 from apps.activity.models import Operation
 from apps.activity.script_kinds import SCRIPT_KINDS
@@ -25,11 +26,29 @@ def _images(api: Client, operation: Operation, within: float) -> list[Row]:
     return [Row(image.image_id, image.name, image.created_at) for image in images]
 
 
+def _deployed(operation: Operation) -> None:  # noqa: ARG001
+    cloud.instances_changed()
+    # It has taken GPUs, and the volume it boots from.
+    cloud.stocks.forget()
+    cloud.volumes.forget()
+
+
 def _being_deleted(status: str) -> bool:
     return status.casefold() in {"deleting", "deleted"}
 
 
 KINDS: dict[str, Kind] = {
+    "instance.create": Kind(
+        title="Deploy VM",
+        noun="VM",
+        effect="makes",
+        toast="VM “{name}” is being created.",
+        rows=_instances,
+        changed=_deployed,
+        events=("vms:changed",),
+        # Its target is the draft it was prepared as, of which only one VM is made.
+        alone=True,
+    ),
     "snapshot.create": Kind(
         title="Create snapshot",
         noun="snapshot",
@@ -68,6 +87,7 @@ KINDS: dict[str, Kind] = {
     ),
     **VM_KINDS,
     **SCRIPT_KINDS,
+    **KEY_KINDS,
 }
 
 # Actions of the trail that are no operation of the API.
@@ -105,6 +125,8 @@ OTHER_TITLES = {
     "session.end_others": "End all other sessions",
     "sign_in_rules.edit": "Edit sign-in rules",
     "activity.export": "Export activity",
+    "template.create": "Save deployment template",
+    "template.delete": "Delete deployment template",
     # Changes that were not made here
     "instance.appeared": "VM appeared",
     "instance.vanished": "VM vanished",

@@ -2,6 +2,7 @@
 
 import re
 import time
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -177,7 +178,7 @@ def test_it_says_that_a_key_can_be_made_or_imported(viewer: Client) -> None:
     words = steps(viewer.get(URL))["SSH key"]
     assert "Create a pair" in words
     assert "import the public key" in words
-    assert "no page for keys yet: do it in the Barrack account itself" in words
+    assert link(viewer.get(URL), "SSH Keys") == "/ssh-keys/"
 
 
 @pytest.mark.feature("ONB-05")
@@ -230,9 +231,18 @@ def test_it_comes_back_from_the_profile(billing: Client) -> None:
 def test_it_leads_to_the_pages_that_exist(viewer: Client, empty: Sandbox) -> None:
     response = viewer.get(URL)
     assert link(response, "My account") == "/account/"
-    assert link(response, "Snapshots") == "/snapshots/"
-    for url in ("/account/", "/snapshots/"):
+    assert link(response, "Credits") == "/credits/?next=%2Faccount%2Fonboarding%2F"
+    assert link(response, "SSH Keys") == "/ssh-keys/"
+    for url in ("/account/", "/credits/", "/ssh-keys/"):
         assert viewer.get(url).status_code == 200
+
+
+def test_it_leads_to_the_first_vm_only_those_who_may_deploy(
+    viewer: Client, sign_in: Callable[[str], Client], empty: Sandbox
+) -> None:
+    assert link(sign_in("operator").get(URL), "Deploy VM") == "/deploy/"
+    assert link(viewer.get(URL), "Deploy VM") == ""
+    assert "Only an operator or an admin can deploy VMs" in viewer.get(URL).content.decode()
 
 
 def test_it_leads_to_the_vms_once_there_are_some(viewer: Client) -> None:

@@ -19,6 +19,8 @@ from django.test import Client
 from apps.account.models import Invitation, User
 from apps.activity.events import first_break
 from apps.activity.models import Event
+from apps.deploy.models import Template
+from barrack_web import clock
 from barrack_web.sandbox.server import Sandbox
 from tests.apps.account import test_login_code, test_password_reset, test_signup
 from tests.apps.account.doors import newest, path_in
@@ -37,7 +39,9 @@ from tests.apps.account.second_factors import (
     set_up_app,
 )
 from tests.apps.account.test_roles import EVERY, address
+from tests.apps.deploy.helpers import CHOICES, choose, draft_id, form_of
 from tests.apps.scripts.helpers import chosen, opened
+from tests.apps.security.helpers import public
 from tests.conftest import HTMX, token_of
 
 PASSWORD, NEW = "barrack-test-1", "three-blind-mice"
@@ -192,6 +196,26 @@ def deleted_script(world: World) -> Post:
     return world.admin, "/scripts/bulk/", chosen(world.admin, ["71"])
 
 
+def deployed(world: World) -> Post:
+    return world.admin, "/deploy/", form_of(choose(world.admin, **CHOICES)) | {"intent": "create"}
+
+
+def saved_template(world: World) -> Post:
+    draft = draft_id(choose(world.admin, gpu_model="L40"))
+    return world.admin, f"/deploy/drafts/{draft}/template/", {"name": "usual"}
+
+
+def deleted_template(world: World) -> Post:
+    template = Template.objects.create(name="usual", created_by=world.person("operator"), created_at=clock.now())
+    return world.admin, f"/deploy/templates/{template.pk}/delete/", {}
+
+
+def made_key(world: World) -> Post:
+    # Making a pair takes longer than the calls of the other rows.
+    world.settings.API_WRITE_SECONDS = 5
+    return write("/ssh-keys/create/", "create", name="fresh")(world)
+
+
 # Every address that changes something: how to post to it, and the action of its one event.
 CHANGES: dict[str, tuple[Callable[[World], Post], str]] = {
     # Going in and out
@@ -241,6 +265,14 @@ CHANGES: dict[str, tuple[Callable[[World], Post], str]] = {
     "scripts:edit": (changed_script, "script.edit"),
     "scripts:delete": (write("/scripts/71/delete/", "delete"), "script.delete"),
     "scripts:bulk": (deleted_script, "script.delete"),
+    # SSH keys
+    "security:create_key": (made_key, "key.create"),
+    "security:import_key": (write("/ssh-keys/import/", "import", name="fresh", key=public()), "key.import"),
+    "security:delete_key": (write("/ssh-keys/14/delete/", "delete"), "key.delete"),
+    # Deploying
+    "deploy:wizard": (deployed, "instance.create"),
+    "deploy:save_template": (saved_template, "template.create"),
+    "deploy:delete_template": (deleted_template, "template.delete"),
     # The cloud
     "snapshots:create": (
         write("/snapshots/create/", "create", instance_id="BRK-123456D", name="nightly-9"),
@@ -270,6 +302,7 @@ CHANGES["account:member_role"] = (
 )
 # Every other address that takes POST, and why it writes nothing.
 NO_CHANGE = {
+    "deploy:delete_draft": "choices of one's own that nothing was made of",
     "account:theme": "a cookie of the browser",
     "account_request_login_code": "sends a mail; the sign-in that comes of it is written",
     "account_reset_password": "sends a mail; the new password that comes of it is written",
