@@ -8,13 +8,16 @@ JOBS ?= auto
 DRAFTS ?= 1000
 POSTGRES ?= postgresql://postgres@127.0.0.1/postgres
 
-.PHONY: demo test test-postgres lint format features bench chaos screenshots lock clean
+.PHONY: demo test test-slow test-postgres lint format features bench chaos screenshots lock clean
 
 demo: $(VENV)/.runtime  ## the whole portal on a simulated cloud: make demo PORT=8000
 	@$(RUN) manage.py demo --port $(PORT)
 
-test: $(VENV)/.dev  ## every test; browser tests are skipped, and say so, where there is no Chromium
-	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -q
+test: $(VENV)/.dev  ## every test but the slow ones; browser tests are skipped, and say so, where there is no Chromium
+	$(RUN) -m pytest -m "not slow" -n $(JOBS) --dist loadgroup -q
+
+test-slow: $(VENV)/.dev  ## the rest: most journeys in a browser, fuzzing, long random walks
+	$(RUN) -m pytest -m slow -n $(JOBS) --dist load -q
 
 test-postgres: $(VENV)/.dev  ## what touches the database, on a PostgreSQL server: make test-postgres POSTGRES=postgresql://…
 	DATABASE_URL=$(POSTGRES) $(RUN) -m pytest tests/apps/activity tests/apps/account tests/apps/snapshots/test_restore.py -n $(JOBS) -q
@@ -33,7 +36,7 @@ format: $(VENV)/.dev  ## write the code the way lint wants it
 
 features: $(VENV)/.dev  ## which rows of docs/features.toml have a passing test
 	@mkdir -p out
-	$(RUN) -m pytest -n $(JOBS) -q --features-report=out/features.json
+	$(RUN) -m pytest -n $(JOBS) --dist loadgroup -q --features-report=out/features.json
 	$(RUN) scripts/features.py out/features.json
 
 bench: $(VENV)/.dev  ## how fast it is, as ratios taken in one run

@@ -16,6 +16,8 @@ from barrack_web.sandbox.server import Sandbox
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 # The dashboard, where people land after signing in.
 HOME = re.compile(r"^https?://[^/]+/$")
+# What the portal is for, walked in every `make test`; the other journeys in `make test-slow`.
+CORE = {"test_deploy_journeys", "test_restore_journey"}
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 
 # Playwright's synchronous API runs an event loop in this thread, which Django takes for async code.
@@ -26,8 +28,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/browser/" in item.nodeid:
             item.add_marker(pytest.mark.browser)
-            # One worker for all of them: two Chromiums on two cores keep every other test waiting.
-            item.add_marker(pytest.mark.xdist_group("browser"))
+            if item.path.stem in CORE:
+                # One worker for all of them: two Chromiums on two cores keep every other test waiting.
+                item.add_marker(pytest.mark.xdist_group("browser"))
+            else:
+                item.add_marker(pytest.mark.slow)
             if CHROMIUM is None:
                 item.add_marker(pytest.mark.skip(reason="no Chromium on this machine: apt-get install chromium"))
 

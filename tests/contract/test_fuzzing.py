@@ -14,6 +14,8 @@ from barrack_web.sandbox.server import Sandbox, SandboxServer, serve
 
 from .document import PATH
 
+pytestmark = pytest.mark.slow
+
 CONFIG = Path(__file__).with_name("schemathesis.toml")
 Serve = Callable[[Sandbox], str]
 

@@ -18,6 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from barrack_web.sandbox import world
 from barrack_web.sandbox.server import Sandbox
 
+pytestmark = pytest.mark.slow
+
 PARTS, ACTIONS_EACH = 4, 2_500
 # An account with something of everything, so that most actions find what they are about.
 FULL = {"instances": 6, "snapshots": 4, "images": 2, "volumes": 4, "firewalls": 3, "ssh_keys": 2, "scripts": 1}
