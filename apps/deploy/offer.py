@@ -218,15 +218,15 @@ class Asked:
         for name, pending in self.pending.items():
             if name not in found:
                 found[name] = pending.or_none(end)
-        rest = dict.fromkeys({"quote", *ON_DEMAND} - found.keys())
+        rest = dict.fromkeys({"quote", "protocols", *ON_DEMAND} - found.keys())
         return Offer(**found, **rest, errors=errors, currency=cloud.currency())
 
 
-def ask(model: str, count: str, *also: str) -> Asked:
+def ask(model: str, count: str, *also: str, rules: bool = False) -> Asked:
     """Begin every read that the wizard needs, the price of what is chosen among them.
 
     `also` names those of ON_DEMAND that the choices ask for; like the other lists without which nothing can be sent,
-    they are waited for.
+    they are waited for. `rules` tells whether the security rules' section can be open, which needs the protocols.
     """
     pending: dict[str, Pending[Any]] = {
         "instances": cloud.instances.begin(),
@@ -237,8 +237,9 @@ def ask(model: str, count: str, *also: str) -> Asked:
         "specs": cloud.specs.begin(),
         "regions": cloud.regions.begin(),
         "balance": cloud.balance.begin(),
-        "protocols": cloud.protocols.begin(),
     }
+    if rules:
+        pending["protocols"] = cloud.protocols.begin()
     pending |= {name: ON_DEMAND[name].begin() for name in also}
     prices = cloud.prices.peek()
     # One that no list names has no price either, and would be asked for again and again.

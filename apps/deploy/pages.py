@@ -70,9 +70,15 @@ def _in_the_browser(values: Values, *, said: bool) -> frozenset[str]:
 
 
 def show_page(
-    request: HtmxHttpRequest, page: Wizard, *, status: int = 200, resumed: bool = False, **more: Any
+    request: HtmxHttpRequest,
+    page: Wizard,
+    *,
+    status: int = 200,
+    resumed: bool = False,
+    others: int | None = None,
+    **more: Any,
 ) -> HttpResponse:
-    """Return the whole page, or for htmx the form in it."""
+    """Return the whole page, or for htmx the form in it. `others` is what `others_of` found, if asked before."""
     parts = page.parts()
     context = {
         "wizard": page,
@@ -83,11 +89,15 @@ def show_page(
         "token": new_token(request.user.pk, KIND, str(page.draft.pk)),
         "resumed": page.draft if resumed else None,
         "saved": saved(page.draft),
-        "drafts": len(unsent(request.user)),
-        "templates": Template.objects.count(),
+        "others": others_of(request) if others is None else others,
         **more,
     }
     return show(request, "deploy/wizard.html", context, part="form", status=status)
+
+
+def others_of(request: HtmxHttpRequest) -> int:
+    """Return how many drafts and templates stand on the page of them."""
+    return len(unsent(request.user)) + Template.objects.count()
 
 
 def elsewhere(request: HtmxHttpRequest, url: str) -> HttpResponse:

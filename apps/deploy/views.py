@@ -18,7 +18,7 @@ from apps.deploy.kept_drafts import draft_of, keep, saved, sending_of
 from apps.deploy.like import values_of
 from apps.deploy.models import Draft, Template
 from apps.deploy.offer import ask
-from apps.deploy.pages import changes, elsewhere, show_page, typed, with_key
+from apps.deploy.pages import changes, elsewhere, others_of, show_page, typed, with_key
 from apps.deploy.values import NEW_RULE_FIELDS, Values, from_address, sent
 from apps.deploy.wanted_rules import preset_rules, with_rules
 from apps.deploy.wizard import ALL_SECTIONS, Wizard, build, public_address
@@ -52,10 +52,12 @@ def wizard(request: HtmxHttpRequest) -> HttpResponse:
         page = build(request, draft, dict(draft.values), before=draft.values, sending=own)
         return changes(request, page, poll=True)
     values = _begun(request, draft, back)
+    # Asked of the database while the lists are on their way.
+    others = others_of(request)
     page = build(request, draft, values, before=draft.values, sending=own)
     if values == draft.values:
         page.alert = sending.uncertain(made) if made else None
-        return show_page(request, page, resumed="draft" not in request.GET and saved(draft))
+        return show_page(request, page, resumed="draft" not in request.GET and saved(draft), others=others)
     # What was brought along is kept, so that it is there when somebody comes back to the page.
     keep(draft, page.values, untouched="draft" not in request.GET and not back)
     return HttpResponseRedirect(f"{page.url}{'#step-access' if 'add_key' in request.GET else ''}")

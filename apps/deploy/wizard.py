@@ -228,7 +228,9 @@ def build(
     `sending` is the name under which the draft is being sent, or was with nobody knowing yet what came of it; "" when
     that is not known to be so, but the values are to stay as they are.
     """
-    offer = offers.ask(first(values, "gpu_model"), str(as_count(values) or 1), *_asked_for(values)).wait(patience)
+    rules = bool(values.get("ssh_keys") or values.get("rule"))
+    size = first(values, "gpu_model"), str(as_count(values) or 1)
+    offer = offers.ask(*size, *_asked_for(values), rules=rules).wait(patience)
     mine = public_address(request)
     values, notes = complete(values, before, offer, mine, sending=sending is not None)
     password = request.POST.get("jupyter_password", "")

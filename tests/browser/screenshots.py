@@ -80,3 +80,18 @@ def test_it_takes_pictures_of_vms(open_page: Callable[..., Page], width: int, *,
     page.locator("form#bulk").get_by_role("button", name="Hibernate").click()
     expect(dialog).to_be_visible()
     keep(page, f"bulk-{suffix}")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_it_takes_pictures_of_deploying(open_page: Callable[..., Page], width: int, *, dark: bool) -> None:
+    suffix = f"{'dark' if dark else 'light'}-{width}"
+    page = open_page("admin", width=width, dark=dark, height=900 if width == 1440 else 844)
+    page.goto("/deploy/?new=1")
+    keep(page, f"deploy-{suffix}")
+    page.goto("/deploy/?new=1&gpu_model=A100-PCIe-80GB&gpu_count=2&region=CANADA-1")
+    page.screenshot(path=FOLDER / f"deploy-chosen-{suffix}.png", caret="initial", animations="allow", full_page=True)
+    page.goto("/ssh-keys/")
+    keep(page, f"keys-{suffix}")
+    page.goto("/credits/")
+    keep(page, f"credits-{suffix}")
