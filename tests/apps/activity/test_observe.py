@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from apps.activity.events import first_break
 from apps.activity.models import Event, Lease, Observed, ObservedList
 from apps.activity.observe import look, look_around
 from barrack_web import clock, cloud
+from barrack_web.cached import pool
 from barrack_web.client import Listing
 from barrack_web.sandbox.server import Sandbox
 from tests.apps.activity.helpers import NAME, RESTORE, SNAPSHOT, at_once, form, new_row, put_vm
@@ -28,9 +29,13 @@ MADE = "BRK-900001D"
 
 
 @pytest.fixture(autouse=True)
-def watching(settings: Any) -> None:
+def watching(settings: Any, db: None) -> Iterator[None]:
     settings.WATCH_OUTSIDE = True
     observe._rests_until.clear()
+    yield
+    # A comparison that is still under way would write into the next test's database.
+    settings.WATCH_OUTSIDE = False
+    assert until(lambda: pool._idle_semaphore._value >= len(pool._threads))
 
 
 @pytest.fixture
