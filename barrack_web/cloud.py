@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.dispatch import Signal
@@ -33,6 +33,7 @@ from barrack_web.client import (
     SSHKey,
     TimeLimits,
     UserInstance,
+    Volume,
     VolumeListing,
 )
 from barrack_web.records import Records, records_of
@@ -109,6 +110,13 @@ def _snapshot_records(snapshot_id: str) -> Records:
     )
 
 
+def _volume_records(volume_id: str) -> Records:
+    return records_of(
+        lambda number, within: client().volumes.billing(page=number, limit=100, within=within),
+        lambda record: record.volume_id == volume_id,
+    )
+
+
 def _instance_records(instance_id: str) -> Records:
     return records_of(
         lambda number, within: client().instances.billing(page=number, limit=100, within=within),
@@ -154,7 +162,7 @@ def _tell(name: str, listing: object, begun: datetime) -> None:
     list_read.send_robust(name, listing=listing, begun=begun)
 
 
-def _listed(source: Source[Listing[T]], id_of: Callable[[T], str]) -> Callable[[str], Read[T] | None]:
+def _listed(source: Source[Any], id_of: Callable[[T], str]) -> Callable[[str], Read[T] | None]:
     """Return what gives one row of the list at hand, for the day on which its own page was never read before."""
 
     def find(wanted: str) -> Read[T] | None:
@@ -241,7 +249,25 @@ ssh_key: Source[SSHKey] = Source(
     fallback=_listed(ssh_keys, lambda row: row.id or ""),
 )
 volumes: Source[VolumeListing] = Source("volumes", VolumeListing, lambda _: client().volumes.list(), _status_seconds)
+volume: Source[Volume] = Source(
+    "volume",
+    Volume,
+    lambda key: client().volumes.get(key),
+    _as_status,
+    fallback=_listed(volumes, lambda row: row.volume_id),
+)
+volume_types: Source[tuple[str, ...]] = Source(
+    "volume-types", tuple[str, ...], lambda _: client().volumes.types(), _as_catalog
+)
+volume_records: Source[Records] = Source("volume-records", Records, _volume_records, _as_catalog)
 images: Source[Listing[Image]] = Source("images", Listing[Image], lambda _: client().images.list(), _status_seconds)
+image: Source[Image] = Source(
+    "image",
+    Image,
+    lambda key: client().images.get(key),
+    _as_status,
+    fallback=_listed(images, lambda row: str(row.image_id)),
+)
 
 scripts: Source[Listing[Script]] = Source(
     "scripts", Listing[Script], lambda _: client().scripts.list(), _status_seconds
@@ -293,7 +319,8 @@ balance: Source[BalanceSheet] = Source("balance", BalanceSheet, lambda _: client
 SOURCES = (
     instances, instance, instance_firewalls, instance_billing, instance_records, hibernated, stocks, protocols,
     eligible, snapshots, snapshot, snapshot_images, snapshot_billing, snapshot_records, images_of, regions, prices,
-    balance, ssh_keys, ssh_key, scripts, script, specs, os_images, volumes, images, quote,
+    balance, ssh_keys, ssh_key, scripts, script, specs, os_images, volumes, volume, volume_types, volume_records,
+    images, image, quote,
 )  # fmt: skip
 
 
@@ -313,6 +340,31 @@ def snapshots_changed(snapshot_id: str = "") -> None:
     if snapshot_id:
         snapshot.forget(snapshot_id)
         snapshot_images.forget(snapshot_id)
+
+
+def volumes_changed(volume_id: str = "", instance_id: str = "") -> None:
+    """Read volumes anew from now on, the one whose page may be open, and the VM that has got or lost it."""
+    for source in (volumes, balance):
+        source.forget()
+    if volume_id:
+        volume.forget(volume_id)
+        volume_records.forget(volume_id)
+    if instance_id:
+        instances.forget()
+        instance.forget(instance_id)
+
+
+def images_changed(image_id: str = "") -> None:
+    """Read images anew from now on, what is made of which snapshot, and the one with this id and its source."""
+    images.forget()
+    listed = snapshots.peek()
+    if listed:
+        images_of.forget(batch_key(listed.value))
+    if image_id:
+        image.forget(image_id)
+        known = image.peek(image_id) or image.fallback(image_id)
+        if known and known.value.snapshot_id:
+            snapshots_changed(known.value.snapshot_id)
 
 
 def scripts_changed(script_id: str = "") -> None:

@@ -9,6 +9,9 @@ from barrack_web.cached import Read
 from barrack_web.client import HIBERNATED_HOUR, INSTANCE_IN_TRANSITION, Instance, Prices
 
 MINUTES: Final = 60
+DAY_HOURS: Final = 24
+# Wherever a month is meant, it is 30 days.
+MONTH_HOURS: Final = 24 * 30
 # In these a VM costs its full price; source: user documentation.
 FULL_RATE_STATES: Final = frozenset({"ACTIVE", "SHUTOFF"})
 

@@ -60,6 +60,8 @@ LOOK_FOR_SECONDS = env.integer("LOOK_FOR_SECONDS", 600, low=1, high=86_400)
 WATCH_OUTSIDE = env.boolean("WATCH_OUTSIDE", default=True)
 OUTSIDE_WINDOW_SECONDS = env.integer("OUTSIDE_WINDOW_SECONDS", 1800, low=60, high=86_400)
 
+# The largest volume that the forms let through, in GB; the API may refuse it all the same.
+VOLUME_MAX_GB = env.integer("VOLUME_MAX_GB", 1_048_576, low=100, high=1_048_576_000)
 SUPPORT_EMAIL = env.text("SUPPORT_EMAIL", "support@barrack.ai")
 
 # --- Django ----------------------------------------------------------------------------------------------------------
@@ -112,6 +114,7 @@ INSTALLED_APPS = [
     "apps.vms",
     "apps.snapshots",
     "apps.scripts",
+    "apps.storage",
     "apps.deploy",
     "apps.security",
 ]

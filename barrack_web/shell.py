@@ -27,6 +27,7 @@ NAVIGATION = (
     Entry("Dashboard", "home", "layout-dashboard", "home"),
     Entry("Virtual machines", "vms:list", "server-2", "vms"),
     Entry("Deploy VM", "deploy:wizard", "rocket", "deploy"),
+    Entry("Volumes", "storage:list", "database", "storage"),
     Entry("Snapshots", "snapshots:list", "camera", "snapshots"),
     Entry("SSH Keys", "security:ssh_keys", "key", "security"),
     Entry("Scripts", "scripts:list", "script", "scripts"),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("activity/", include("apps.activity.urls")),
     path("vms/", include("apps.vms.urls")),
     path("deploy/", include("apps.deploy.urls")),
+    path("", include("apps.storage.urls")),
     path("snapshots/", include("apps.snapshots.urls")),
     path("scripts/", include("apps.scripts.urls")),
     path("", include("apps.security.urls")),

@@ -32,6 +32,9 @@ class Can(StrEnum):
     RESTORE_SNAPSHOT = "restore snapshots"
     CREATE_IMAGE = "create images"
     DELETE_SNAPSHOT = "delete snapshots"
+    DELETE_IMAGE = "delete images"
+    EDIT_VOLUME = "create, attach, detach, resize and clone volumes"
+    DELETE_VOLUME = "delete volumes"
     EDIT_SCRIPT = "create and edit scripts"
     DELETE_SCRIPT = "delete scripts"
     EDIT_KEY = "create and import SSH keys"
@@ -51,6 +54,9 @@ ROLES_THAT_CAN: dict[Can, frozenset[Role]] = {
     Can.RESTORE_SNAPSHOT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.CREATE_IMAGE: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.DELETE_SNAPSHOT: frozenset({Role.ADMIN}),
+    Can.DELETE_IMAGE: frozenset({Role.ADMIN}),
+    Can.EDIT_VOLUME: frozenset({Role.OPERATOR, Role.ADMIN}),
+    Can.DELETE_VOLUME: frozenset({Role.ADMIN}),
     Can.EDIT_SCRIPT: frozenset({Role.OPERATOR, Role.ADMIN}),
     Can.DELETE_SCRIPT: frozenset({Role.ADMIN}),
     Can.EDIT_KEY: frozenset({Role.OPERATOR, Role.ADMIN}),

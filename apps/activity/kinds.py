@@ -1,10 +1,12 @@
 """Every kind of operation, and the words for every action of the trail."""
 
+from apps.activity.image_kinds import IMAGE_KINDS
 from apps.activity.key_kinds import KEY_KINDS
 from apps.activity.kind import Kind, Row
 from apps.activity.models import Operation
 from apps.activity.script_kinds import SCRIPT_KINDS
 from apps.activity.vm_kinds import VM_KINDS
+from apps.activity.volume_kinds import VOLUME_KINDS
 from barrack_web import cloud
 from barrack_web.client import Broken, Client
 
@@ -19,11 +21,6 @@ def _snapshots(api: Client, operation: Operation, within: float) -> list[Row]:
         # What could not be read may be the very one that counts as deleted when it is not seen.
         raise Broken("Some snapshots could not be read.", operation="list_snapshots")
     return [Row(row.snapshot_id, row.snapshot_name, row.created_at) for row in rows if not _being_deleted(row.status)]
-
-
-def _images(api: Client, operation: Operation, within: float) -> list[Row]:
-    images = api.images.relationship(operation.target_id, within=within).images
-    return [Row(image.image_id, image.name, image.created_at) for image in images]
 
 
 def _deployed(operation: Operation) -> None:  # noqa: ARG001
@@ -76,18 +73,11 @@ KINDS: dict[str, Kind] = {
         changed=lambda operation: cloud.snapshots_changed(operation.target_id),
         events=("snapshots:changed",),
     ),
-    "snapshot.image": Kind(
-        title="Create image",
-        noun="image",
-        effect="makes",
-        toast="Image “{name}” is being created from {target}.",
-        rows=_images,
-        changed=lambda operation: cloud.snapshots_changed(operation.target_id),
-        events=("snapshots:changed",),
-    ),
     **VM_KINDS,
     **SCRIPT_KINDS,
     **KEY_KINDS,
+    **VOLUME_KINDS,
+    **IMAGE_KINDS,
 }
 
 # Actions of the trail that are no operation of the API.

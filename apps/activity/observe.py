@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from apps.activity.events import append
+from apps.activity.image_kinds import subject_of
 from apps.activity.kinds import KINDS
 from apps.activity.leases import lease
 from apps.activity.models import OBSERVED, Observed, ObservedList, Operation, State
@@ -218,7 +219,7 @@ def _explanation(known: Observed, row: Seen, change: str, operations: list[Opera
         kind = KINDS[operation.kind]
         if kind.makes and kind.noun == noun and change != "vanished" and _made(operation, known.resource_id, row.name):
             return operation
-        if operation.target_id != known.resource_id or change == "appeared":
+        if subject_of(operation) != known.resource_id or change == "appeared":
             continue
         leads = not kind.leads_to or change == "vanished" or row.state in kind.leads_to
         acted_on = kind.noun == noun and ((kind.deletes and leads) or row.state in kind.leads_to)

@@ -1,14 +1,11 @@
 """What a new VM can boot from in a region: an operating system, a bootable volume, or an image of one's own."""
 
-from decimal import Decimal
 from typing import Final
 
 from apps.deploy.offer import MOST_CHOICES, Offer
-from barrack_web.client import Image, Volume
+from barrack_web.client import VOLUME_LEAST_BOOTABLE_GB, Image, Volume
 from barrack_web.templatetags.ui import size
 
-# source: user documentation.
-LEAST_VOLUME_GB: Final = Decimal(100)
 SOURCES: Final = {"os": "OS Images", "volume": "Volumes", "image": "Custom Images"}
 FIELD_OF: Final = {"os": "os_image", "volume": "volume_id", "image": "image_id"}
 LIST_OF: Final = {"volume": "volumes", "image": "images"}
@@ -39,8 +36,8 @@ def _system(row: Volume) -> str:
 
 def why_not_volume(row: Volume) -> str:
     """Return why a VM cannot boot from the volume, "" when it can."""
-    if row.size_gb < LEAST_VOLUME_GB:
-        return f"smaller than {size(LEAST_VOLUME_GB)}"
+    if row.size_gb < VOLUME_LEAST_BOOTABLE_GB:
+        return f"smaller than {size(VOLUME_LEAST_BOOTABLE_GB)}"
     if row.instance_id:
         return f"attached to {(row.attached_vm_name or row.instance_id)[:50]}"
     if row.status.casefold() != "available":

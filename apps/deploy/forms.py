@@ -60,14 +60,14 @@ class DeployForm(BarrackForm):
     volume_id = _one_of(
         "Volume",
         "Choose a volume.",
-        "This region has no such bootable volume any more. Choose another.",
+        "This volume is not in the region chosen, and stays in its own. Choose another one, or its region.",
         required=False,
         select=True,
     )
     image_id = _one_of(
         "Custom image",
         "Choose an image.",
-        "This region has no such image any more. Choose another.",
+        "This image is not in the region chosen, and stays in its own. Choose another one, or its region.",
         required=False,
         select=True,
     )

@@ -7,12 +7,10 @@ from typing import Final
 
 from apps.deploy.offer import Offer
 from barrack_web.alerts import Alert
-from barrack_web.costs import MINUTES, burning
+from barrack_web.costs import DAY_HOURS, MINUTES, MONTH_HOURS, burning
 from barrack_web.funds import lasts
 from barrack_web.templatetags.ui import money
 
-DAY_HOURS: Final = 24
-MONTH_HOURS: Final = 24 * 30
 # A price that has moved further since it was shown is asked about again.
 TOLERANCE: Final = Decimal("0.05")
 # Far above any price per hour.

@@ -108,6 +108,16 @@ class Wizard:
         return f"{self.count} × {model} in {region}"
 
     @property
+    def brought(self) -> str:
+        """The name and region of the image or volume that it boots from; "" for an OS image, or one not at hand."""
+        wanted = first(self.values, FIELD_OF.get(first(self.values, "boot"), ""))
+        images = self.offer.images.value if self.offer.images else ()
+        volumes = self.offer.volumes.value if self.offer.volumes else ()
+        found = {str(row.image_id): (row.name, row.region) for row in images}
+        found |= {row.volume_id: (row.volume_name, row.region) for row in volumes}
+        return "{}, {}".format(*found[wanted]) if wanted in found else ""
+
+    @property
     def gap(self) -> str:
         """What the next section waits for, in one sentence."""
         return next((sentence for found in self.gaps.values() for sentence in found), "")

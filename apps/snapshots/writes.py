@@ -92,9 +92,10 @@ def create(request: HtmxHttpRequest) -> HttpResponse:
         return dialog.feedback()
     if not dialog.may_send and before is None:
         return dialog.show(status=422)
-    data = form.cleaned_data
+    data, name = form.cleaned_data, form.cleaned_data.get("name", "")
+    alike = [row.snapshot_id for row in listed.value if row.snapshot_name == name]
     outcome = before or dialog.perform(
-        lambda api, within: api.snapshots.create(**data, within=within).snapshot_id, name=data.get("name", "")
+        lambda api, within: api.snapshots.create(**data, within=within).snapshot_id, name=name, known_ids=alike
     )
     return dialog.answer(outcome, then=reverse("snapshots:list"))
 
@@ -146,13 +147,11 @@ def image(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
     if before and before.alert is None:
         return finished(request, before, then=reverse("snapshots:details", args=[snapshot_id]))
 
-    found, snapshots, balance = cloud.snapshot.begin(snapshot_id), cloud.snapshots.begin(), cloud.balance.begin()
-    read = found.get(patience(request))
-    snapshot = read.value
-    listed = snapshots.or_none()
-    images = cloud.images_of.begin(cloud.batch_key(listed.value)).or_none() if listed else None
-    taken = {row.name for related in images.value.values() for row in related.images} if images else set()
+    found, images, balance = cloud.snapshot.begin(snapshot_id), cloud.images.begin(), cloud.balance.begin()
+    read, listed = found.get(patience(request)), images.or_none()
+    snapshot, rows = read.value, listed.value if listed else ()
     balance.or_none()
+    taken = {row.name for row in rows}
     form = ImageForm(request.POST or None, initial=kept(request), snapshot=snapshot, taken=taken)
     dialog = Dialog(
         request,
@@ -171,8 +170,10 @@ def image(request: HtmxHttpRequest, snapshot_id: str) -> HttpResponse:
     if not dialog.may_send and before is None:
         return dialog.show(status=422)
     data = form.cleaned_data
+    name = data.get("name", "")
     outcome = before or dialog.perform(
         lambda api, within: api.images.create_from_snapshot(snapshot_id=snapshot_id, **data, within=within).image_id,
-        name=data.get("name", ""),
+        name=name,
+        known_ids=[row.image_id for row in rows if row.name == name],
     )
     return dialog.answer(outcome, then=reverse("snapshots:details", args=[snapshot_id]))

@@ -62,7 +62,18 @@ from .rules import FirewallRule, FirewallRuleRequest, SecurityRuleRequest, VMSec
 from .scripts import Script, ScriptChange, ScriptRequest, ScriptSaved, ScriptsDeleted
 from .snapshots import RestoreAccepted, Snapshot, SnapshotCreated, SnapshotDeleted
 from .ssh_keys import SSHKey, SSHKeyCreated, SSHKeyDeleted
-from .states import HIBERNATED_HOUR, INSTANCE_ALLOWS, INSTANCE_IN_TRANSITION, instance_state
+from .states import (
+    HIBERNATED_HOUR,
+    INSTANCE_ALLOWS,
+    INSTANCE_IN_TRANSITION,
+    VOLUME_ALLOWS,
+    VOLUME_ATTACHED,
+    VOLUME_LEAST_BALANCE,
+    VOLUME_LEAST_BOOTABLE_GB,
+    VOLUME_LEAST_GB,
+    VOLUME_MOVES_ON,
+    instance_state,
+)
 from .transport import Observer, TimeLimits, request_id_var
 from .volumes import Volume, VolumeAccepted, VolumeDeleted, VolumeListing, VolumeRequest, VolumesMoved
 
@@ -71,6 +82,12 @@ __all__ = [
     "INSTANCE_ALLOWS",
     "INSTANCE_IN_TRANSITION",
     "OPERATIONS",
+    "VOLUME_ALLOWS",
+    "VOLUME_ATTACHED",
+    "VOLUME_LEAST_BALANCE",
+    "VOLUME_LEAST_BOOTABLE_GB",
+    "VOLUME_LEAST_GB",
+    "VOLUME_MOVES_ON",
     "AIModel",
     "AITransaction",
     "AIUsage",

@@ -10,7 +10,7 @@ from .deployment import Deployment, DeploymentRequest
 from .paging import walk
 from .reading import Accepted, Listing, ResourceId, settle
 from .rules import SecurityRuleRequest, VMSecurityRule
-from .states import INSTANCE_IN_TRANSITION, instance_state
+from .states import FIRST_DISKS, INSTANCE_IN_TRANSITION, instance_state
 from .transport import Transport
 
 
@@ -50,6 +50,11 @@ class VMVolumeAttachment(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         settle(self, ids=("id",), numbers=("size_gb",), times=("created_at",))
+
+    @property
+    def boots(self) -> bool:
+        """Whether the instance runs from it: the first disk or, where no disk is named, a bootable one."""
+        return self.device.removeprefix("/dev/") in FIRST_DISKS if self.device else bool(self.bootable)
 
 
 class InstanceBilling(msgspec.Struct, frozen=True):

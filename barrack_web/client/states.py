@@ -53,6 +53,30 @@ SNAPSHOT_IN_TRANSITION: Final = frozenset(
 
 # source: user documentation for creating; the others assumed.
 VOLUME_IN_TRANSITION: Final = frozenset({"CREATING", "ATTACHING", "DETACHING", "DELETING", "RESIZING"})
+# source: user documentation, which uses both words for one state.
+VOLUME_ATTACHED: Final = frozenset({"IN_USE", "ATTACHED"})
+_COMPLETE: Final = frozenset({"AVAILABLE", *VOLUME_ATTACHED})
+# In which states a volume takes an action; in every other one it is not offered. The API decides: a 409 may come.
+VOLUME_ALLOWS: Final[Mapping[str, frozenset[str]]] = MappingProxyType(
+    {
+        "attach": frozenset({"AVAILABLE"}),  # source: user documentation
+        "detach": VOLUME_ATTACHED,  # source: user documentation
+        "resize": _COMPLETE,  # source: assumed
+        "clone": _COMPLETE,  # source: assumed
+        "delete": frozenset({"AVAILABLE", "ERROR"}),  # source: user documentation for attached ones, else assumed
+    }
+)
+# The states of an instance in which volumes are attached to it or detached; source: user documentation.
+VOLUME_MOVES_ON: Final = frozenset({"ACTIVE"})
+# The names of an instance's first disk, under /dev/, which it runs from; source: assumed.
+FIRST_DISKS: Final = frozenset({"vda", "sda", "xvda", "nvme0n1"})
+# The bounds of a volume's size in GB; source: user documentation. The largest is a setting.
+VOLUME_LEAST_GB: Final = 10
+VOLUME_LEAST_BOOTABLE_GB: Final = 100
+# The balance that a new volume takes; source: user documentation.
+VOLUME_LEAST_BALANCE: Final[Mapping[str, Decimal]] = MappingProxyType(
+    {"USD": Decimal(1), "EUR": Decimal(1), "INR": Decimal(100)}
+)
 
 
 def plain(status: str) -> str:

@@ -10,7 +10,7 @@ from .billing import BillingPage, billing_page
 from .instances import VMVolumeAttachment
 from .paging import walk_from
 from .reading import UNREADABLE, Accepted, Listing, settle
-from .states import VOLUME_IN_TRANSITION, plain
+from .states import VOLUME_ATTACHED, VOLUME_IN_TRANSITION, plain
 from .transport import Transport
 
 
@@ -35,6 +35,16 @@ class Volume(msgspec.Struct, frozen=True):
 
     def __post_init__(self) -> None:
         settle(self, numbers=("size_gb",), times=("created_at", "updated_at"))
+
+    @property
+    def state(self) -> str:
+        """The status in its one form: "IN_USE" for "in-use"."""
+        return plain(self.status)
+
+    @property
+    def attached(self) -> bool:
+        """Whether a VM has it: its status says so, or it names one."""
+        return self.state in VOLUME_ATTACHED or bool(self.instance_id)
 
     @property
     def in_transition(self) -> bool:

@@ -36,6 +36,8 @@ STATES = {
     "bad": {"error", "failed"},
     "resting": {"hibernated", "deleted", "completed"},
 }  # fmt: skip
+# A volume's two words for one state.
+SAID = dict.fromkeys(("attached", "in_use"), "Attached / In-use")
 # The tone of how an operation ended, by our own word.
 RESULTS = {
     "done": "good", "sent": "moving", "unknown": "moving", "refused": "bad", "not_sent": "bad", "not_seen": "bad",
@@ -157,7 +159,7 @@ def badge(status: str) -> dict[str, str]:
     key = re.sub(r"[ -]", "_", status.strip().casefold())
     for tone, words in STATES.items():
         if key in words:
-            return {"tone": tone, "label": status.strip().capitalize().replace("_", " ")}
+            return {"tone": tone, "label": SAID.get(key) or status.strip().capitalize().replace("_", " ")}
     return {"tone": "neutral", "label": status.strip() or "No status"}
 
 

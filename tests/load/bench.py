@@ -2,8 +2,8 @@
 
 Starts the simulated cloud on a port, the portal in front of it as a deployment would, and a floor that makes the same
 calls at once with plain httpx and returns their JSON. Prints a table, writes out/bench.json, exits with 1 when a bound
-is missed. Words on the command line choose parts: cold warm vms deploy watched first_load. Only timings of one run
-compare.
+is missed. Words on the command line choose parts: cold warm vms storage deploy watched first_load. Only timings of one
+run compare.
 """
 
 import http.client
@@ -176,7 +176,7 @@ def rate(browser: httpx.Client, headers: dict[str, str], status: int, seconds: f
 def page(browser: httpx.Client, address: str = "/snapshots/") -> httpx.Response:
     answer = browser.get(address)
     assert answer.status_code == 200, answer.status_code
-    assert any(name in answer.text for name in ("card-name", "board-name", "pick-card"))
+    assert any(name in answer.text for name in ("card-name", "board-name", "pick-card", "left-table"))
     return answer
 
 
@@ -264,6 +264,37 @@ def vms(cloud: str, folder: Path) -> Iterator[Row]:
     for address in ("/", "/vms/", "/vms/?view=table"):
         ratio = warm_at[address, 5000] / warm_at[address, 20]
         yield Row(f"5,000 VMs / 20 VMs, warm, {address}", f"{ratio:.2f}", "≤ 2", ratio <= 2)
+
+
+def storage(cloud: str, folder: Path) -> Iterator[Row]:
+    """The lists of volumes and of images: cold and warm, and with 200 volumes beside 20."""
+    fresh = ("FRESH_STATUS_SECONDS", "FRESH_STOCK_SECONDS", "FRESH_BALANCE_SECONDS", "FRESH_CATALOG_SECONDS")
+    pages = ("/volumes/", "/images/", "/volumes/leftovers/")
+    seed = {"instances": 20, "snapshots": 20, "images": 10, "volumes": 20}
+    control(cloud, "reset", {"seed": seed})
+    with portal(cloud, folder, **dict.fromkeys(fresh, "0")) as browser:
+        for address in pages:
+            page(browser, address)
+            took, slowest = zip(*(_beside_its_calls(cloud, browser, address) for _ in range(25)), strict=True)
+            mine, call = statistics.median(took), statistics.median(slowest)
+            yield Row(f"20 volumes, cold, 200 ms a call: {address} / slowest call",
+                      f"{mine / call:.2f} ({mine * 1000:.0f} ms; call {call * 1000:.0f})",
+                      "≤ 1.15", mine <= 1.15 * call)  # fmt: skip
+    warm_at: dict[int, float] = {}
+    for count in (20, 200):
+        control(cloud, "reset", {"seed": seed | {"volumes": count}})
+        with portal(cloud, folder, **dict.fromkeys(fresh, "60")) as browser:
+            for _ in range(3):
+                page(browser, "/volumes/")
+                time.sleep(0.5)
+            before = len(calls(cloud))
+            with lean(browser, {}, 200, "/volumes/") as ask:
+                warm_at[count] = p50(ask, 60)
+            asked = len(calls(cloud)) - before
+            yield Row(f"{count} volumes, warm, /volumes/: upstream calls",
+                      f"{asked} ({warm_at[count] * 1000:.1f} ms a page)", "0", asked == 0)  # fmt: skip
+    ratio = warm_at[200] / warm_at[20]
+    yield Row("200 volumes / 20 volumes, warm, /volumes/", f"{ratio:.2f}", "≤ 2", ratio <= 2)
 
 
 def deploy(cloud: str, folder: Path) -> Iterator[Row]:
@@ -405,7 +436,7 @@ def main() -> int:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(started(server, f"{cloud}/_sandbox/log", {}))
         chosen = set(sys.argv[1:])
-        for part in (cold, warm, vms, deploy, watched, first_load):
+        for part in (cold, warm, vms, storage, deploy, watched, first_load):
             if chosen and part.__name__ not in chosen:
                 continue
             for row in part(cloud, folder):

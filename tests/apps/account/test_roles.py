@@ -29,6 +29,9 @@ TABLE = {
     "RESTORE_SNAPSHOT": {"operator", "admin"},
     "CREATE_IMAGE": {"operator", "admin"},
     "DELETE_SNAPSHOT": {"admin"},
+    "DELETE_IMAGE": {"admin"},
+    "EDIT_VOLUME": {"operator", "admin"},
+    "DELETE_VOLUME": {"admin"},
     "EDIT_SCRIPT": {"operator", "admin"},
     "DELETE_SCRIPT": {"admin"},
     "EDIT_KEY": {"operator", "admin"},
@@ -47,6 +50,9 @@ SENTENCES = {
     "RESTORE_SNAPSHOT": "Only an operator or an admin can restore snapshots",
     "CREATE_IMAGE": "Only an operator or an admin can create images",
     "DELETE_SNAPSHOT": "Only an admin can delete snapshots",
+    "DELETE_IMAGE": "Only an admin can delete images",
+    "EDIT_VOLUME": "Only an operator or an admin can create, attach, detach, resize and clone volumes",
+    "DELETE_VOLUME": "Only an admin can delete volumes",
     "EDIT_SCRIPT": "Only an operator or an admin can create and edit scripts",
     "DELETE_SCRIPT": "Only an admin can delete scripts",
     "EDIT_KEY": "Only an operator or an admin can create and import SSH keys",
@@ -128,6 +134,20 @@ GUARDED = {
     "snapshots:restore": ("RESTORE_SNAPSHOT", 200, 200),
     "snapshots:image": ("CREATE_IMAGE", 200, 200),
     "snapshots:delete": ("DELETE_SNAPSHOT", 200, 200),
+    "images:list": ("READ", 200, 405),
+    "images:details": ("READ", 200, 405),
+    "images:create": ("CREATE_IMAGE", 200, 200),
+    "images:delete": ("DELETE_IMAGE", 200, 200),
+    "storage:list": ("READ", 200, 405),
+    "storage:leftovers": ("READ", 200, 405),
+    "storage:details": ("READ", 200, 405),
+    "storage:create": ("EDIT_VOLUME", 200, 200),
+    "storage:attach": ("EDIT_VOLUME", 200, 200),
+    "storage:detach": ("EDIT_VOLUME", 200, 200),
+    "storage:resize": ("EDIT_VOLUME", 200, 200),
+    "storage:clone": ("EDIT_VOLUME", 200, 200),
+    "storage:delete": ("DELETE_VOLUME", 200, 200),
+    "storage:attach_several": ("EDIT_VOLUME", 200, 200),
     "scripts:list": ("READ", 200, 405),
     "scripts:details": ("READ", 200, 405),
     "scripts:create": ("EDIT_SCRIPT", 200, 200),
@@ -169,9 +189,10 @@ PUBLIC = {
 METHODS = ("get", "post")
 # What changes something in the cloud.
 WRITES = {
-    "create_snapshot", "restore_snapshot", "delete_snapshot", "create_image_from_snapshot",
+    "create_snapshot", "restore_snapshot", "delete_snapshot", "create_image_from_snapshot", "delete_image",
     "start_instance", "stop_instance", "reboot_instance", "hibernate_instance", "restore_instance", "delete_instance",
     "create_instance", "create_ssh_key", "delete_ssh_key",
+    "create_volume", "attach_volumes", "detach_volumes", "resize_volume", "clone_volume", "delete_volume",
     "toggle_instance_public_ip", "add_instance_security_rule", "remove_instance_security_rule",
 }  # fmt: skip
 
@@ -191,12 +212,13 @@ EVERY = dict(patterns(get_resolver()))
 def address(name: str, operation: Operation | None) -> str:
     wanted = EVERY[name].pattern.converters
     values = {"instance_id": "BRK-123456D", "rule_id": "BRK-123456D-ssh", "snapshot_id": "BRK-123456S"}
+    values |= {"volume_id": "BRK-123538V"}
     values |= {"operation_id": operation.pk if operation else Operation().pk}
     values |= {"member_id": operation.user_id if operation else 1}
     values |= {"number": 1, "pk": 0}
     values |= {"session_id": 0, "invitation_id": 0, "token": "x"}
     values |= {"uidb36": "1", "key": "x-1"}
-    values |= {"script_id": "71", "key_id": "14"}
+    values |= {"script_id": "71", "key_id": "14", "image_id": "501"}
     values |= {"draft_id": UUID(int=1), "template_id": 0}
     return reverse(name, kwargs={key: values[key] for key in wanted})
 
@@ -276,6 +298,15 @@ FORMS = [
     (f"/snapshots/{SNAPSHOT}/restore/", "snapshot.restore", SNAPSHOT),
     (f"/snapshots/{SNAPSHOT}/delete/", "snapshot.delete", SNAPSHOT),
     (f"/snapshots/{SNAPSHOT}/image/", "snapshot.image", SNAPSHOT),
+    ("/images/create/", "image.create", ""),
+    ("/images/501/delete/", "image.delete", "501"),
+    ("/volumes/create/", "volume.create", ""),
+    ("/volumes/BRK-123538V/attach/", "volume.attach", "BRK-123538V"),
+    ("/volumes/BRK-123492V/detach/", "volume.detach", "BRK-123492V"),
+    ("/volumes/BRK-123538V/resize/", "volume.resize", "BRK-123538V"),
+    ("/volumes/BRK-123538V/clone/", "volume.clone", "BRK-123538V"),
+    ("/volumes/BRK-123538V/delete/", "volume.delete", "BRK-123538V"),
+    (f"/vms/{VM}/volumes/", "instance.attach_volumes", VM),
     ("/ssh-keys/create/", "key.create", ""),
     ("/ssh-keys/import/", "key.import", ""),
     ("/ssh-keys/14/delete/", "key.delete", "14"),
@@ -288,7 +319,7 @@ FORMS = [
     ("/vms/bulk/", "instance.stop", VM),
     ("/vms/bulk/", "instance.delete", VM),
 ]
-ADMINS_ONLY = {"snapshot.delete", "instance.delete", "key.delete"}
+ADMINS_ONLY = {"snapshot.delete", "volume.delete", "instance.delete", "key.delete", "image.delete"}
 
 
 @pytest.mark.parametrize(

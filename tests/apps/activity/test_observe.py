@@ -241,6 +241,23 @@ def test_it_does_not_let_a_copy_explain_what_happens_to_its_source(seen: Sandbox
     assert said()[1:] == [("instance.vanished", VM, "STOPPING")]
 
 
+@pytest.mark.parametrize("kind", ["snapshot.image", "image.create"])
+def test_it_follows_a_snapshot_while_an_image_is_made_of_it(seen: Sandbox, user: User, kind: str) -> None:
+    # given an image of ours, whose snapshot is the target, or was chosen in the form
+    about = {"target_id": "", "known_ids": [SNAPSHOT, "501"]} if kind == "image.create" else {}
+    new_row(user, kind=kind, name="base", state="done", result_id="777", **about)
+    for state in ("PENDING", "SUCCESS"):
+        seen.world.snapshots[SNAPSHOT]["status"] = state
+        assert said() == []
+    # and what happens to it afterwards, or to another one meanwhile, is another matter
+    seen.world.snapshots["BRK-123490S"]["status"] = "PENDING"
+    seen.world.snapshots[SNAPSHOT]["status"] = "ERROR"
+    assert sorted(said()) == [
+        ("snapshot.changed", SNAPSHOT, "SUCCESS → ERROR"),
+        ("snapshot.changed", "BRK-123490S", "SUCCESS → PENDING"),
+    ]
+
+
 # --- lists that cannot be trusted
 
 

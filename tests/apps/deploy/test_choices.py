@@ -318,8 +318,12 @@ def test_it_offers_the_regions_bootable_volumes_and_says_which_cannot_be_used(
         "BRK-900001V": [],
         "BRK-900002V": ["The VM cannot boot from it: smaller than 100 GB."],
         "BRK-123504V": ["The VM cannot boot from it: attached to eval-harness."],
-        "BRK-900004V": ["This region has no such bootable volume any more. Choose another."],
-        "BRK-123527V": ["This region has no such bootable volume any more. Choose another."],
+        "BRK-900004V": [
+            "This volume is not in the region chosen, and stays in its own. Choose another one, or its region."
+        ],
+        "BRK-123527V": [
+            "This volume is not in the region chosen, and stays in its own. Choose another one, or its region."
+        ],
     }.items():
         assert errors(section(post(operator, form, volume_id=key), "boot")) == says, key
 
@@ -338,7 +342,7 @@ def test_it_offers_the_regions_images_and_says_which_cannot_be_used(operator: Cl
     for key, says in {
         GOLDEN_IMAGE: [],
         "506": ["The VM cannot boot from it: its status is ERROR."],
-        "img-503": ["This region has no such image any more. Choose another."],
+        "img-503": ["This image is not in the region chosen, and stays in its own. Choose another one, or its region."],
         "": ["Choose an image."],
     }.items():
         answer = post(operator, form | {"seen": ["boot:-"]}, image_id=key, next="boot")
@@ -348,8 +352,18 @@ def test_it_offers_the_regions_images_and_says_which_cannot_be_used(operator: Cl
 @pytest.mark.feature("DEP-18", "DEP-20")
 def test_it_takes_no_volume_and_no_image_to_another_region(operator: Client) -> None:
     for source, field, key, says in [
-        ("volume", "volume_id", GOLDEN, "This region has no such bootable volume any more. Choose another."),
-        ("image", "image_id", GOLDEN_IMAGE, "This region has no such image any more. Choose another."),
+        (
+            "volume",
+            "volume_id",
+            GOLDEN,
+            "This volume is not in the region chosen, and stays in its own. Choose another one, or its region.",
+        ),
+        (
+            "image",
+            "image_id",
+            GOLDEN_IMAGE,
+            "This image is not in the region chosen, and stays in its own. Choose another one, or its region.",
+        ),
     ]:
         _, form = boots(operator, source, **{field: key})
         assert form[field] == [key]

@@ -10,7 +10,7 @@ from django.test import Client
 from apps.deploy.price import Price, changed
 from barrack_web import cloud
 from barrack_web.sandbox.server import Sandbox
-from tests.apps.deploy.helpers import CHOICES, MODEL, choose, form_of, panel, post, section
+from tests.apps.deploy.helpers import CHOICES, MODEL, choose, form_of, page, panel, post, section
 from tests.apps.snapshots.helpers import facts, words
 from tests.apps.vms.helpers import set_prices
 from tests.conftest import text_of
@@ -198,3 +198,15 @@ def test_it_keeps_a_tampered_price_out_of_the_words() -> None:
     found: Any = changed("1" + "0" * 5000 + " USD", price("2"))
     assert found
     assert len(found.text) < 400
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "key", "name"),
+    [("image", "image_id", "501", "golden-cuda"), ("volume", "volume_id", "BRK-123519V", "golden-boot")],
+)
+def test_it_says_from_the_start_what_was_brought_along(
+    operator: Client, source: str, field: str, key: str, name: str
+) -> None:
+    shown = page(operator, new="1", region="CANADA-1", boot=source, **{field: key})
+    assert f"From {name}, CANADA-1. Choose a GPU to see what it costs." in words(panel(shown))
+    assert "From" not in words(panel(page(operator, new="1")))

@@ -60,7 +60,7 @@ def test_it_makes_one_image_that_the_snapshots_page_then_names(operator: Client,
     assert sent(sandbox, "create_image_from_snapshot") == [
         {"snapshot_id": PROD, "name": SUGGESTED, "description": "What it is for"}
     ]
-    assert response["HX-Trigger"] == '{"modal:close": true, "snapshots:changed": true}'
+    assert response["HX-Trigger"] == '{"modal:close": true, "snapshots:changed": true, "images:changed": true}'
     assert SUCCESS in text_of(response)
     (image,) = made(sandbox)
     operation = Operation.objects.get()
@@ -246,11 +246,11 @@ def test_it_says_in_a_red_box_what_the_api_refused_and_keeps_the_form(
 
 
 def test_it_shows_the_apis_own_words_at_the_field(operator: Client, sandbox: Sandbox) -> None:
-    # given the name of an image that the portal does not know of, as its snapshot is gone
-    sandbox.world.images["501"].update(name="orphan", snapshot_id="BRK-999999S")
-    response = operator.post(URL, fill(operator, name="orphan"), headers=HTMX)
+    # given the name of an image that the portal does not know of, as the images cannot be read
+    sandbox.faults.arm("list_images", "status", status=500, times=None)
+    response = operator.post(URL, fill(operator, name="golden-cuda"), headers=HTMX)
     assert response.status_code == 422
-    assert feedback(response) == 'The account already has an image named "orphan".'
+    assert feedback(response) == 'The account already has an image named "golden-cuda".'
     assert alert(response).startswith("Barrack refused this in the present state")
 
 
@@ -321,7 +321,7 @@ def test_it_says_so_when_the_form_cannot_be_opened(
 
 
 def test_it_leaves_the_check_of_the_name_to_the_api_when_it_cannot_be_made(operator: Client, sandbox: Sandbox) -> None:
-    sandbox.faults.arm("list_snapshot_image_relationships", "status", status=500, times=None)
+    sandbox.faults.arm("list_images", "status", status=500, times=None)
     assert operator.post(URL, fill(operator), headers=HTMX).status_code == 200
     assert len(made(sandbox)) == 1
 

@@ -168,7 +168,7 @@ def test_it_charges_nothing_more_and_locks_the_actions_while_the_vm_changes(
 @pytest.mark.feature("VM-13")
 def test_it_lists_the_volumes(viewer: Client, sandbox: Sandbox) -> None:
     part = card(page(viewer), "volumes")
-    assert "training-corpus BRK-123458V 1.95 TB · /dev/vdb Attached" in words(part)
+    assert "training-corpus BRK-123458V 1.95 TB · /dev/vdb Attached / In-use" in words(part)
     assert "bootable" in words(card(page(viewer, "BRK-123502D"), "volumes"))
     # of 60 volumes, 50 are listed and the rest is counted
     record = sandbox.world.volumes["BRK-123458V"]
@@ -179,7 +179,9 @@ def test_it_lists_the_volumes(viewer: Client, sandbox: Sandbox) -> None:
     assert part.count("<li>") == 50
     assert "50 of 60 volumes." in words(part)
     sandbox.world.volumes.clear()
-    assert "No volume is attached." in words(card(page(viewer), "volumes"))
+    part = card(page(viewer), "volumes")
+    assert "No volume is attached." in words(part)
+    assert "Create Volume" not in words(part)
 
 
 def test_it_lists_its_own_snapshots_newest_first(viewer: Client, sandbox: Sandbox) -> None:
