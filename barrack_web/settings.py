@@ -115,6 +115,7 @@ INSTALLED_APPS = [
     "apps.snapshots",
     "apps.scripts",
     "apps.storage",
+    "apps.images",
     "apps.deploy",
     "apps.security",
 ]

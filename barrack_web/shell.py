@@ -29,6 +29,7 @@ NAVIGATION = (
     Entry("Deploy VM", "deploy:wizard", "rocket", "deploy"),
     Entry("Volumes", "storage:list", "database", "storage"),
     Entry("Snapshots", "snapshots:list", "camera", "snapshots"),
+    Entry("Images", "images:list", "photo", "images"),
     Entry("SSH Keys", "security:ssh_keys", "key", "security"),
     Entry("Scripts", "scripts:list", "script", "scripts"),
     Entry("Activity", "activity:list", "activity", "activity"),

@@ -14,6 +14,7 @@ urlpatterns = [
     path("vms/", include("apps.vms.urls")),
     path("deploy/", include("apps.deploy.urls")),
     path("", include("apps.storage.urls")),
+    path("images/", include("apps.images.urls")),
     path("snapshots/", include("apps.snapshots.urls")),
     path("scripts/", include("apps.scripts.urls")),
     path("", include("apps.security.urls")),
