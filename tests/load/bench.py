@@ -271,13 +271,14 @@ def storage(cloud: str, folder: Path) -> Iterator[Row]:
     fresh = ("FRESH_STATUS_SECONDS", "FRESH_STOCK_SECONDS", "FRESH_BALANCE_SECONDS", "FRESH_CATALOG_SECONDS")
     pages = ("/volumes/", "/images/", "/volumes/leftovers/")
     seed = {"instances": 20, "snapshots": 20, "images": 10, "volumes": 20}
-    control(cloud, "reset", {"seed": seed})
     with portal(cloud, folder, **dict.fromkeys(fresh, "0")) as browser:
         for address in pages:
+            # What was made just now is not left over; the demo has older things.
+            control(cloud, "reset", {"seed": "demo" if "leftovers" in address else seed})
             page(browser, address)
             took, slowest = zip(*(_beside_its_calls(cloud, browser, address) for _ in range(25)), strict=True)
             mine, call = statistics.median(took), statistics.median(slowest)
-            yield Row(f"20 volumes, cold, 200 ms a call: {address} / slowest call",
+            yield Row(f"cold, 200 ms a call: {address} / slowest call",
                       f"{mine / call:.2f} ({mine * 1000:.0f} ms; call {call * 1000:.0f})",
                       "≤ 1.15", mine <= 1.15 * call)  # fmt: skip
     warm_at: dict[int, float] = {}
