@@ -42,13 +42,13 @@ NEEDED: Final = ("instances", "ssh_keys", "stocks", "os_images")
 
 @dataclass(frozen=True)
 class Model:
-    """A GPU model: its documented words, price of one GPU per hour, facts of one, and how many are free by region."""
+    """A GPU model: its documented words, price of one GPU per hour, facts of one, and where how many are free."""
 
     name: str
     words: GpuWords | None
     hourly: Decimal | None
     facts: GPUSpec | None
-    free: dict[str, str]
+    free: list[str]
     sold_out: bool
 
 
@@ -136,7 +136,7 @@ class Offer:
             words=GPU_WORDS.get(name),
             hourly=self.prices.value.gpu(name, self.currency) if self.prices else None,
             facts=one[0] if one else None,
-            free={row.region: row.available for row in rows},
+            free=[f"{row.region[:20]}: {row.available[:8]}" for row in rows if row.available != "0"],
             sold_out=self.stocks is not None and _none_left(rows),
         )
 
